@@ -1,0 +1,472 @@
+"""What is true, as frozen values, and the yes/no questions that a policy may ask of them.
+
+Rules:
+
+1. Records are plain values at one revision. An object's record names its parents and does not copy their grants, so
+   a changed entry on a collection touches one record however many objects inherit it.
+2. An id that starts with `/` is a path: its folder is its parent, whether or not anyone registered the id. A path
+   exists, and has a domain, through its nearest registered folder.
+3. `Subject`, `Resource` and `Request` are the vocabulary of policies: each public method answers True or False, does no
+   I/O and changes nothing. A new word for policy authors appears here first.
+4. Entries only grant; there is no negative entry (seed: "Negative ACLs"). An entry that propagates holds on the object
+   itself and on its content at any depth; one that does not, on the object alone (seed: "Inherited Access Control").
+5. A fact that is not at hand raises `MissingFactError`; whoever asked loads it and asks again. A fact known not to exist is None.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from enum import IntFlag, StrEnum
+from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from netaddr import IPAddress, IPNetwork
+
+from models.networks import NetworkSet
+
+MAX_ANCESTORS = 10_000
+"""Ancestors one question may visit; a tree beyond it is a policy error, not a slow answer (law 10)."""
+
+
+class Permission(IntFlag):
+    """What an ACL entry grants; independent of each other: write does not imply read."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    DELETE = 4
+    CHANGE_ACL = 8
+
+    @classmethod
+    def named(cls, name: str) -> "Permission":
+        """Returns the permission called `name` (`read`, `write`, `delete`, `change-acl`).
+
+        Raises:
+            ValueError: no permission has this name.
+        """
+        try:
+            return PERMISSION_NAMES[name]
+        except KeyError:
+            raise ValueError(
+                f"`{name}` is not a permission; those are {', '.join(PERMISSION_NAMES)}"
+            ) from None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the permissions in this set, in their fixed order."""
+        return tuple(name for name, flag in PERMISSION_NAMES.items() if flag & self)
+
+
+PERMISSION_NAMES: Mapping[str, Permission] = {
+    "read": Permission.READ,
+    "write": Permission.WRITE,
+    "delete": Permission.DELETE,
+    "change-acl": Permission.CHANGE_ACL,
+}
+
+
+class UserType(StrEnum):
+    """The kinds of user with an account (seed: "User Types"); each may hold the roles of those below it."""
+
+    POWER = "POWER"
+    STANDARD = "STANDARD"
+    BROWSE_ONLY = "BROWSE_ONLY"
+    BROWSE_API_ONLY = "BROWSE_API_ONLY"
+
+    @property
+    def rank(self) -> int:
+        """Order of the cap: a role may be held from its lowest rank upwards."""
+        return {"POWER": 2, "STANDARD": 1}.get(self.value, 0)
+
+
+class UserStatus(StrEnum):
+    """Whether a user may sign in (seed: "Status"); only ACTIVE may."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    BLOCKED = "BLOCKED"
+    DELETED = "DELETED"
+
+
+class DomainStatus(StrEnum):
+    """Whether a system domain works; FROZEN and DEACTIVATED ones admit nobody for now."""
+
+    ACTIVE = "ACTIVE"
+    WARNING = "WARNING"
+    FROZEN = "FROZEN"
+    DEACTIVATED = "DEACTIVATED"
+
+
+class ObjectKey(NamedTuple):
+    """The name of an object: its type (`asset`, `collection`, `file`, ...) and its id, compared bytewise."""
+
+    type: str
+    id: str
+
+    @property
+    def fact(self) -> str:
+        """The key of this object's record."""
+        return f"object:{self.type}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ObjectKey":
+        """Returns the key that `TYPE:ID` or `TYPE/ID` names.
+
+        Raises:
+            ValueError: there is no type or no id.
+        """
+        cut = min((at for at in (text.find(":"), text.find("/")) if at > 0), default=0)
+        kind, id_ = (
+            text[:cut],
+            text[cut + 1 :] if text[cut : cut + 1] == ":" else text[cut:].removeprefix("/"),
+        )
+        if not kind or not id_:
+            raise ValueError(
+                f"`{text}` does not name an object: write TYPE:ID, as in asset:42 or file:/a/b.mp4"
+            )
+        return cls(kind, id_)
+
+    def folder(self) -> "ObjectKey | None":
+        """Returns the folder that a path stands in (rule 2); None for `/` and for ids that are no paths."""
+        if not self.id.startswith("/") or self.id == "/":
+            return None
+        return ObjectKey(self.type, self.id.rstrip("/").rpartition("/")[0] or "/")
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRecord:
+    """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`."""
+
+    id: str
+    status: DomainStatus = DomainStatus.ACTIVE
+    allow_list_enabled: bool = False
+    networks: NetworkSet = field(default_factory=NetworkSet)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether members may act at all."""
+        return self.status in (DomainStatus.ACTIVE, DomainStatus.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A group or team: roles for its members, and the networks they may come from."""
+
+    id: str
+    domain_id: str
+    roles: frozenset[str] = frozenset()
+    networks: NetworkSet = field(default_factory=NetworkSet)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """What decisions need of a user."""
+
+    id: str
+    domain_id: str
+    type: UserType = UserType.STANDARD
+    status: UserStatus = UserStatus.ACTIVE
+    is_admin: bool = False
+    group_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A credential: whose, for which application, until when. The text of the token is nowhere."""
+
+    id: str
+    user_id: str
+    application_id: str
+    expires: datetime | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """An object's own facts (rule 1).
+
+    Attributes:
+        registered: whether the store knows it, or it is only a path below something known (rule 2).
+        parents: collections and folder that it stands in, one level up.
+        direct: principal (`user:ID`, `group:ID`) → permissions of entries that stay here.
+        propagating: the same for entries that hold here and on all content.
+        held: a deletion with an unknown outcome closes it to all (DESIGN, "Effects").
+    """
+
+    key: ObjectKey
+    registered: bool = False
+    domain_id: str | None = None
+    owner_id: str | None = None
+    parents: tuple[ObjectKey, ...] = ()
+    direct: Mapping[str, Permission] = field(default_factory=dict)
+    propagating: Mapping[str, Permission] = field(default_factory=dict)
+    held: bool = False
+
+
+Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
+
+
+class MissingFactError(LookupError):
+    """The fact `key` is not at hand; load it and ask again. Never means that it does not exist."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class FactBoundError(Exception):
+    """A question met a bound on hostile structure; the decision is refused as a policy error."""
+
+
+class Facts(Protocol):
+    """Records of one revision, by key."""
+
+    def get(self, key: str) -> Record | None:
+        """Returns the record, None if it is known not to exist.
+
+        Raises:
+            MissingFactError: it is not at hand.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Where a permission comes from: the entry's object, its principal, and whether it was inherited."""
+
+    on: ObjectKey
+    principal: str
+    permissions: Permission
+    inherited: bool
+
+
+class Request:
+    """What a policy may ask about the request itself: address, clock, and what its route demands."""
+
+    __slots__ = ("_address", "_anonymous", "_now", "_roles")
+
+    def __init__(
+        self, address: IPAddress, now: datetime, *, roles: tuple[str, ...] = (), anonymous: bool = False
+    ) -> None:
+        """Makes the question's request.
+
+        Args:
+            address: the client's address in canonical form.
+            now: the time of the decision, with a zone.
+            roles: the roles that the route demands, all of them.
+            anonymous: whether the route is open to those without a credential.
+        """
+        self._address, self._now, self._roles, self._anonymous = address, now, roles, anonymous
+
+    @property
+    def address(self) -> IPAddress:
+        """The client's address; for facts, not for policies."""
+        return self._address
+
+    def open_to_all(self) -> bool:
+        """Tells whether the route says `anonymous: true`."""
+        return self._anonymous
+
+    def roles_held_by(self, subject: "Subject") -> bool:
+        """Tells whether the subject holds every role that the route demands."""
+        return all(subject.has_role(role) for role in self._roles)
+
+    def from_network(self, cidr: str) -> bool:
+        """Tells whether the client's address lies in `cidr`."""
+        return self._address in IPNetwork(cidr)
+
+    def time_between(self, start: str, end: str, zone: str) -> bool:
+        """Tells whether the clock in `zone` stands in [start, end), `HH:MM`; the span may cross midnight."""
+        clock = self._now.astimezone(ZoneInfo(zone)).time()
+        first, last = time.fromisoformat(start), time.fromisoformat(end)
+        return first <= clock < last if first <= last else clock >= first or clock < last
+
+
+class Subject:
+    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous)."""
+
+    __slots__ = ("_facts", "_role_floor", "_user")
+
+    def __init__(self, facts: Facts, user: UserRecord | None, role_floor: Mapping[str, UserType]) -> None:
+        """Makes the subject of a question.
+
+        Args:
+            facts: where groups and the domain are found.
+            user: the user's record; None for an anonymous caller.
+            role_floor: the lowest user type that may hold a role; a role that is missing here needs POWER.
+        """
+        self._facts, self._user, self._role_floor = facts, user, role_floor
+
+    @property
+    def user(self) -> UserRecord | None:
+        """The user's record; for facts, not for policies."""
+        return self._user
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """The names under which ACL entries speak of this subject: the user, then the groups."""
+        if self._user is None:
+            return ()
+        return (f"user:{self._user.id}", *(f"group:{id_}" for id_ in self._user.group_ids))
+
+    def is_signed_in(self) -> bool:
+        """Tells whether a valid credential came with the request."""
+        return self._user is not None
+
+    def is_active(self) -> bool:
+        """Tells whether the user's status is ACTIVE (seed: "Status")."""
+        return self._user is not None and self._user.status is UserStatus.ACTIVE
+
+    def in_working_domain(self) -> bool:
+        """Tells whether the user's system domain is ACTIVE or WARNING."""
+        domain = self._facts.get(f"domain:{self._user.domain_id}") if self._user else None
+        return isinstance(domain, DomainRecord) and domain.is_working
+
+    def is_admin(self) -> bool:
+        """Tells whether the user is a domain owner (admin); only POWER users can be (seed: "Admin users")."""
+        return self._user is not None and self._user.is_admin and self._user.type is UserType.POWER
+
+    def is_type(self, name: str) -> bool:
+        """Tells whether the user's type is `name` (POWER, STANDARD, BROWSE_ONLY, BROWSE_API_ONLY)."""
+        return self._user is not None and self._user.type is UserType(name)
+
+    def in_group(self, group_id: str) -> bool:
+        """Tells whether the user is a member of the group with this id."""
+        return self._user is not None and group_id in self._user.group_ids
+
+    def has_role(self, role: str) -> bool:
+        """Tells whether one of the user's groups gives `role` and the user's type may hold it."""
+        if self._user is None:
+            return False
+        floor = self._role_floor.get(role, UserType.POWER)
+        return self._user.type.rank >= floor.rank and any(role in group.roles for group in self._groups())
+
+    def admitted_from(self, request: Request) -> bool:
+        """Tells whether the allow-lists admit the request's address (seed: "IP Allow List").
+
+        While the domain's switch is on, the most specific list that is not empty decides: the lists of the user's
+        groups together, else the domain's; if none has an entry, nobody is restricted.
+        """
+        if self._user is None:
+            return True
+        domain = self._facts.get(f"domain:{self._user.domain_id}")
+        if not isinstance(domain, DomainRecord):
+            return False
+        if not domain.allow_list_enabled:
+            return True
+        lists = [group.networks for group in self._groups() if group.networks] or [domain.networks]
+        return not any(lists) or any(networks.admits(request.address) for networks in lists)
+
+    def _groups(self) -> Iterator[GroupRecord]:
+        for group_id in self._user.group_ids if self._user else ():
+            group = self._facts.get(f"group:{group_id}")
+            if isinstance(group, GroupRecord):
+                yield group
+
+
+class Resource:
+    """What is asked for: an object, or the caller's own domain where the route names none."""
+
+    __slots__ = ("_facts", "_key")
+
+    def __init__(self, facts: Facts, key: ObjectKey | None) -> None:
+        """Makes the resource of a question; `key` None stands for the caller's own domain."""
+        self._facts, self._key = facts, key
+
+    @property
+    def key(self) -> ObjectKey | None:
+        """The object's name; for facts, not for policies."""
+        return self._key
+
+    def is_domain(self) -> bool:
+        """Tells whether the route names no object, so that the caller's own domain is meant."""
+        return self._key is None
+
+    def is_type(self, name: str) -> bool:
+        """Tells whether the object's type is `name`."""
+        return self._key is not None and self._key.type == name
+
+    def exists(self) -> bool:
+        """Tells whether the object, or for a path one of its folders, is registered; a domain always exists."""
+        return self._key is None or self._home() is not None
+
+    def shares_domain_with(self, subject: Subject) -> bool:
+        """Tells whether the object belongs to the subject's own system domain."""
+        if self._key is None:
+            return True
+        home = self._home()
+        return subject.user is not None and home is not None and home.domain_id == subject.user.domain_id
+
+    def owned_by(self, subject: Subject) -> bool:
+        """Tells whether the subject is the object owner: who created it (not the domain owner, who is an admin)."""
+        record = self._record(self._key) if self._key else None
+        return record is not None and subject.user is not None and record.owner_id == subject.user.id
+
+    def grants(self, permission: str, subject: Subject) -> bool:
+        """Tells whether an entry on the object itself grants `permission` to the subject or one of its groups."""
+        wanted = Permission.named(permission)
+        return any(grant.permissions & wanted for grant in self._own(subject))
+
+    def inherits(self, permission: str, subject: Subject) -> bool:
+        """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
+        wanted = Permission.named(permission)
+        return any(grant.permissions & wanted for grant in self._inherited(subject))
+
+    def is_held(self) -> bool:
+        """Tells whether a deletion in progress closes the object or one of the folders of its path."""
+        return any(record.held for record in self._path())
+
+    def grants_of(self, permission: str, subject: Subject) -> tuple[Grant, ...]:
+        """Returns every entry that grants `permission`, own before inherited; for `explain`, not for policies."""
+        wanted = Permission.named(permission)
+        found = (*self._own(subject), *self._inherited(subject))
+        return tuple(grant for grant in found if grant.permissions & wanted)
+
+    def _record(self, key: ObjectKey) -> ObjectRecord | None:
+        record = self._facts.get(key.fact)
+        return record if isinstance(record, ObjectRecord) else None
+
+    def _path(self) -> Iterator[ObjectRecord]:
+        """Yields the object's record, then for a path those of its folders up to `/`."""
+        key = self._key
+        while key is not None:
+            record = self._record(key)
+            if record is not None:
+                yield record
+            key = key.folder()
+
+    def _home(self) -> ObjectRecord | None:
+        return next((record for record in self._path() if record.registered), None)
+
+    def _own(self, subject: Subject) -> Iterator[Grant]:
+        record = self._record(self._key) if self._key else None
+        for principal in subject.principals if record else ():
+            permissions = record.direct.get(principal, Permission.NONE) if record else Permission.NONE
+            if record and (both := permissions | record.propagating.get(principal, Permission.NONE)):
+                yield Grant(record.key, principal, both, inherited=False)
+
+    def _inherited(self, subject: Subject) -> Iterator[Grant]:
+        principals = subject.principals
+        for record in self._ancestors() if principals else ():
+            for principal in principals:
+                if permissions := record.propagating.get(principal, Permission.NONE):
+                    yield Grant(record.key, principal, permissions, inherited=True)
+
+    def _ancestors(self) -> Iterator[ObjectRecord]:
+        """Yields what contains the object, nearest first, each once (an object may be reached by several ways)."""
+        record = self._record(self._key) if self._key else None
+        waiting = list(record.parents) if record else []
+        seen = set(waiting)
+        for key in waiting:  # grows while it is walked
+            if len(seen) > MAX_ANCESTORS:
+                raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self._key}`")
+            above = self._record(key)
+            if above is None:
+                continue
+            yield above
+            fresh = [parent for parent in above.parents if parent not in seen]
+            seen.update(fresh)
+            waiting.extend(fresh)

@@ -1,0 +1,77 @@
+"""Addresses and allow-lists: one canonical form of an address, and whether a list admits it.
+
+Rules:
+
+1. An address is compared in one form: IPv4-mapped IPv6 (`::ffff:10.0.0.1`) is its IPv4 address, a zone (`%eth0`)
+   is dropped. (OpenFGA #3181, SpiceDB #3184: a mapped address did not match `10.0.0.0/8`.)
+2. What cannot be parsed is an error when it is written and matches nothing when it is asked.
+3. A network has no host bits (`10.0.0.1/8` is an error: the writer meant something else), an octet no leading zero.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netaddr import AddrFormatError, IPAddress, IPNetwork
+from netaddr.core import INET_PTON
+
+
+class AddressError(ValueError):
+    """The text is not an address or network; the message says why."""
+
+
+def canonical_address(text: str) -> IPAddress:
+    """Returns the address that `text` names, in the one form of rule 1.
+
+    Raises:
+        AddressError: it is not an IPv4 or IPv6 address.
+    """
+    bare = text.strip().partition("%")[0]
+    try:
+        address = IPAddress(bare, flags=INET_PTON)
+    except (AddrFormatError, ValueError) as error:
+        raise AddressError(f"`{text[:64]}` is not an IPv4 or IPv6 address") from error
+    return address.ipv4() if address.is_ipv4_mapped() else address
+
+
+def canonical_network(text: str) -> str:
+    """Returns the address or CIDR prefix that `text` names as a CIDR string (`10.0.0.7` gives `10.0.0.7/32`).
+
+    Raises:
+        AddressError: it is not an address or prefix, or has host bits set (rule 3).
+    """
+    bare, slash, length = text.strip().partition("/")
+    address = canonical_address(bare)
+    if not slash:
+        return str(IPNetwork(address))
+    widest = 32 if address.version == 4 else 128  # noqa: PLR2004 - bits of an IPv4 and an IPv6 address
+    if not (length.isascii() and length.isdigit() and int(length) <= widest):
+        raise AddressError(f"`{text[:64]}` needs a prefix length between 0 and {widest}")
+    network = IPNetwork(f"{address}/{int(length)}")
+    if network.network != network.ip:
+        raise AddressError(f"`{text[:64]}` has host bits set: `{network.cidr}` is the network")
+    return str(network.cidr)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSet:
+    """A list of networks, ready to be asked; made once when facts are loaded.
+
+    Attributes:
+        ranges: (version, first, last) of each network, as integers.
+    """
+
+    ranges: tuple[tuple[int, int, int], ...] = ()
+
+    @classmethod
+    def of(cls, networks: Iterable[str]) -> "NetworkSet":
+        """Returns the set of `networks`, each a CIDR string as `canonical_network` gives it."""
+        parsed = (IPNetwork(network) for network in networks)
+        return cls(tuple(sorted({(net.version, int(net.first), int(net.last)) for net in parsed})))
+
+    def admits(self, address: IPAddress) -> bool:
+        """Tells whether `address`, in canonical form, lies in one of the networks."""
+        version, value = address.version, int(address)
+        return any(v == version and first <= value <= last for v, first, last in self.ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
