@@ -1,0 +1,40 @@
+# Gates: what must hold before any grant is looked at.
+#
+# `gates` states the order. A gate is named by the refusal that it gives: the first one that does not hold refuses
+# the request, and its name is the reason. Gates are positive on purpose: a mistyped gate refuses, it never opens.
+# Gates are the only things that refuse; everything in permits.polar only grants.
+#
+# The object gates come last, so that nobody who fails an earlier one learns whether an object exists.
+
+gates(["signed-in", "user-status", "domain", "network", "role", "unknown-object", "foreign-object"]);
+
+# A valid credential came with the request, unless the route is open to all.
+gate("signed-in", subject, _action, _resource, request) if
+    subject.is_signed_in() or request.open_to_all();
+
+# The user's status is ACTIVE: inactive, blocked and deleted users may do nothing.
+gate("user-status", subject, _action, _resource, request) if
+    subject.is_active() or request.open_to_all();
+
+# The user's system domain works.
+gate("domain", subject, _action, _resource, request) if
+    subject.in_working_domain() or request.open_to_all();
+
+# The client's address is on the allow-list that applies to the user. This binds admins too.
+gate("network", subject, _action, _resource, request) if
+    subject.admitted_from(request) or request.open_to_all();
+
+# The groups of the user give every role that the route demands, as far as the user's type may hold them.
+# Admins hold all roles. An object owner needs none to change who has access.
+gate("role", subject, _action, _resource, request) if
+    subject.is_admin() or request.roles_held_by(subject) or request.open_to_all();
+gate("role", subject, "change-acl", resource, _request) if
+    resource.owned_by(subject);
+
+# The object is known, or stands in a folder that is.
+gate("unknown-object", _subject, _action, resource, request) if
+    resource.exists() or request.open_to_all();
+
+# The object belongs to the user's own system domain: domains are hard walls, for admins too.
+gate("foreign-object", subject, _action, resource, request) if
+    resource.shares_domain_with(subject) or request.open_to_all();

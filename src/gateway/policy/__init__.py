@@ -1,0 +1,222 @@
+"""Stage authorize, the pure part: a loaded set of Polar files answers questions with one reason each.
+
+How a policy answers:
+
+1. `gates([...])` states the order of the gates; the first whose `gate(name, subject, action, resource, request)` does
+   not hold refuses, and its name is the reason. Gates are positive: a mistyped one refuses.
+2. If all hold, `permit(subject, action, resource, request, reason)` is asked; the first that holds allows, with its reason.
+   If none holds, the reason is `no-grant`.
+3. Any error, a time-out, or an answer outside these forms refuses as `policy-error`; nothing opens on an error (law 2).
+4. A missing fact is no answer: `MissingFactError` passes to the caller, who loads it and asks again (law 5).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway.errors import PolicyFileError
+from gateway.policy.decision import Decision, Question, Step
+from gateway.policy.source import Head, names_used, rule_heads
+from gateway.policy.strict import PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
+from gateway.reasons import TABLE, Reason
+from models.facts import FactBoundError
+
+__all__ = ["Decision", "Policy", "Question", "Step"]
+
+_GATE_ARITY: Final = 5
+_PERMIT_ARITY: Final = 5
+_RESERVED: Final = "mediagate_"
+_NO_ORDER: Final = (
+    'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
+)
+_OSO_PLACE: Final = re.compile(r"(?P<says>.*?) at line (?P<line>\d+), column \d+ of file (?P<file>\S+?):")
+_ENTRY: Final = """
+allow_request(_subject, _request) if false;  # Oso warns about a policy that has no rule of its own kinds
+mediagate_verdict(subject, action, resource, request, answer) if
+    gates(names) and cut and mediagate_walk(names, subject, action, resource, request, answer);
+
+mediagate_walk([name, *rest], subject, action, resource, request, answer) if
+    gate(name, subject, action, resource, request) and cut and
+    mediagate_walk(rest, subject, action, resource, request, answer);
+mediagate_walk([name, *_rest], _subject, _action, _resource, _request, ["gate", name]);
+mediagate_walk([], subject, action, resource, request, ["permit", reason]) if
+    permit(subject, action, resource, request, reason) and cut;
+mediagate_walk([], _subject, _action, _resource, _request, ["none", ""]);
+"""
+
+
+class Policy:
+    """One loaded set of Polar files.
+
+    Attributes:
+        gates: the names of the gates, in order.
+        reasons: the reasons that permits can give.
+        actions: the actions that `needs(action, permission)` knows.
+    """
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        """Loads and checks the text.
+
+        Args:
+            sources: file name → text; files count in the order of their names.
+
+        Raises:
+            PolicyFileError: the text cannot be loaded or lacks a part; carries every problem found.
+        """
+        files = sorted(sources.items())
+        heads = [head for name, text in files for head in rule_heads(name, text)]
+        if problems := list(_missing_entries(heads)):
+            raise PolicyFileError(problems)
+        self._polar = _loaded(files)
+        self.gates = self._gate_order()
+        self._gate_places = _places(heads, "gate", 0)
+        self._permit_places = _places(heads, "permit", _PERMIT_ARITY - 1)
+        self.reasons = tuple(self._permit_places)
+        self.actions = frozenset(
+            action for head in heads if head.name == "needs" and (action := head.literal(0))
+        )
+        if problems := [*_head_problems(heads), *self._gate_problems()]:
+            raise PolicyFileError(problems)
+
+    def decide(self, question: Question) -> Decision:
+        """Returns the policy's answer.
+
+        Raises:
+            MissingFactError: a fact is not at hand (rule 4).
+        """
+        answer = Variable("answer")
+        try:
+            bindings = next(
+                self._polar.answers(
+                    "mediagate_verdict",
+                    question.subject,
+                    question.action,
+                    question.resource,
+                    question.request,
+                    answer,
+                ),
+                None,
+            )
+        except (StrictPolicyError, FactBoundError) as error:
+            return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail=str(error))
+        kind, name = bindings["answer"] if bindings else ("", "")
+        if kind == "permit" and name in self._permit_places:
+            return Decision(allowed=True, reason=name, rule=self._permit_places[name])
+        if kind == "gate" and name in self._gate_places:
+            return Decision(allowed=False, reason=name, rule=self._gate_places[name])
+        if kind == "none":
+            return Decision(allowed=False, reason=Reason.NO_GRANT)
+        return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail="a permit gave no reason literal")
+
+    def explain(self, question: Question) -> Iterator[Step]:
+        """Yields every gate, then every permit, with its own verdict, whatever the others say.
+
+        Raises:
+            MissingFactError: a fact is not at hand.
+        """
+        asked = (question.subject, question.action, question.resource, question.request)
+        for name in self.gates:
+            yield self._step("gate", name, self._gate_places[name], (name, *asked))
+        for reason, place in self._permit_places.items():
+            yield self._step("permit", reason, place, (*asked, reason))
+
+    def _step(self, kind: str, name: str, place: str, arguments: tuple[object, ...]) -> Step:
+        try:
+            holds = next(self._polar.answers(kind, *arguments), None) is not None
+        except (StrictPolicyError, FactBoundError) as error:
+            return Step(kind, name, None, place, str(error))
+        return Step(kind, name, holds, place)
+
+    def _gate_order(self) -> tuple[str, ...]:
+        try:
+            orders = [bindings["names"] for bindings in self._polar.answers("gates", Variable("names"))]
+        except StrictPolicyError as error:
+            raise PolicyFileError([f"gates([...]): {error}"]) from error
+        if len(orders) != 1 or not orders[0] or not all(isinstance(name, str) for name in orders[0]):
+            raise PolicyFileError(
+                [
+                    'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
+                ]
+            )
+        return tuple(orders[0])
+
+    def _gate_problems(self) -> Iterator[str]:
+        allowed = {
+            reason.value for reason, row in TABLE.items() if row.stage == "authorize" and row.is_refusal
+        }
+        for name in self.gates:
+            if name not in self._gate_places:
+                yield f'gates(...) names "{name}", but no rule gate("{name}", ...) exists: write it or take the name out'
+            if name not in allowed:
+                yield f'gates(...) names "{name}", which is not a reason of refusal; those are {", ".join(sorted(allowed))}'
+        for name, place in self._gate_places.items():
+            if name not in self.gates:
+                yield f'{place.split()[0]}: gate "{name}" is not in gates([...]) and would never be asked: add it there'
+        if len(set(self.gates)) != len(self.gates):
+            yield "gates([...]) names a gate twice"
+
+
+def _loaded(files: list[tuple[str, str]]) -> StrictPolar:
+    for name, text in files:
+        for word, line in names_used(text).items():
+            if word.startswith(_RESERVED):
+                raise PolicyFileError(
+                    [f"{name}:{line}: names that start with `{_RESERVED}` are the gateway's own"]
+                )
+    try:
+        return StrictPolar([*files, ("the gateway's own rules", _ENTRY)])
+    except PolicySyntaxError as error:
+        raise PolicyFileError([_oso_message(str(error))]) from error
+    except StrictPolicyError as error:
+        raise PolicyFileError([f"an inline query (?=): {error}"]) from error
+
+
+def _oso_message(message: str) -> str:
+    """Returns Oso's message as `file:line: sentence`, without its excerpt and its link."""
+    text = " ".join(message.split())
+    found = _OSO_PLACE.match(text)
+    return f"{found['file']}:{found['line']}: {found['says']}" if found else text[:300]
+
+
+def _places(heads: list[Head], rule: str, at: int) -> dict[str, str]:
+    """Returns literal → places of the rules of this name, in order of the files."""
+    places: dict[str, str] = {}
+    for head in heads:
+        literal = head.literal(at)
+        if head.name == rule and literal is not None:
+            places[literal] = f"{places[literal]} {head.place}" if literal in places else head.place
+    return places
+
+
+def _head_problems(heads: list[Head]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for head in heads:
+        if head.name == "gate":
+            yield from _gate_head_problems(head)
+        if head.name == "permit":
+            yield from _permit_head_problems(head, seen)
+
+
+def _missing_entries(heads: list[Head]) -> Iterator[str]:
+    names = {head.name for head in heads}
+    if "gates" not in names:
+        yield _NO_ORDER
+    if "gate" not in names:
+        yield 'no rule gate("name", subject, action, resource, request) exists: write one for each name in gates([...])'
+    if "permit" not in names:
+        yield 'no rule permit(subject, action, resource, request, "reason") exists: everything would be refused'
+
+
+def _gate_head_problems(head: Head) -> Iterator[str]:
+    if len(head.arguments) != _GATE_ARITY or head.literal(0) is None:
+        yield f'{head.place}: write gate("name", subject, action, resource, request)'
+
+
+def _permit_head_problems(head: Head, seen: dict[str, str]) -> Iterator[str]:
+    reason = head.literal(_PERMIT_ARITY - 1)
+    if len(head.arguments) != _PERMIT_ARITY or not reason:
+        yield f'{head.place}: write permit(subject, action, resource, request, "reason") with a literal reason'
+    elif reason in seen:
+        yield f'{head.place}: the reason "{reason}" is already given at {seen[reason]}: each permit has its own'
+    else:
+        seen[reason] = head.place

@@ -1,0 +1,188 @@
+"""Strict Oso: the meaning of a policy. The only importer of Oso.
+
+Plain Oso fails open: an error inside `not` is swallowed and the `not` holds; a policy can reach Python's object model
+through any value and run code. Here a policy reaches Python only through the registered vocabulary, and every error
+leaves the query:
+
+1. A call is admitted if the receiver's class is exactly a registered one, the name is in that class's vocabulary, the
+   number of arguments is the method's, and there are no keyword arguments. Plain attributes are never read.
+2. An argument is a string, integer, boolean or an instance of a registered class, or a list of these; a variable without
+   a value, an expression, a pattern or a dictionary is an error.
+3. An answer is exactly a bool.
+4. `new`, iteration over objects, comparison of objects, and `debug()` are errors. Inline queries (`?=`) run under the
+   same rules.
+5. What a question raises (a missing fact, a bound) passes through unchanged; all else is a `StrictPolicyError`.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+os.environ.setdefault("POLAR_TIMEOUT_MS", "2000")  # Oso reads it when a query starts; its default is 30 s
+
+import polar.ffi
+from polar.exceptions import InlineQueryFailedError, OsoError, PolarRuntimeError
+from polar.ffi import PolarSource
+from polar.host import Host
+from polar.polar import Polar
+from polar.predicate import Predicate
+from polar.query import Query
+from polar.variable import Variable
+
+from models.facts import FactBoundError, MissingFactError, Request, Resource, Subject
+
+_NOT_WORDS: Final = frozenset(("grants_of",))
+_PLAIN: Final = (str, int, bool)
+_TYPE_NAMES: Final[Mapping[type, str]] = {Resource: "Object"}  # Oso keeps the name `Resource` for itself
+
+
+vars(polar.ffi)["print"] = lambda *_args, **_options: (
+    None
+)  # Oso prints to standard output, which may be the audit
+
+
+class StrictPolicyError(Exception):
+    """A policy did what strict Oso refuses, or Oso itself failed; lower case, one line, without values of facts."""
+
+
+class PolicySyntaxError(Exception):
+    """Oso cannot load the text; the message is Oso's, with file and line."""
+
+
+def _words(cls: type) -> Mapping[str, int]:
+    """Returns the vocabulary of a class (its public methods) with the number of arguments of each."""
+    methods = inspect.getmembers(cls, inspect.isfunction)
+    return {
+        name: len(inspect.signature(method).parameters) - 1
+        for name, method in methods
+        if not name.startswith("_") and name not in _NOT_WORDS
+    }
+
+
+VOCABULARY: Final[Mapping[type, Mapping[str, int]]] = {
+    cls: _words(cls) for cls in (Subject, Resource, Request)
+}
+
+
+class _StrictQuery(Query):
+    """Answers the virtual machine's events by the rules above."""
+
+    def handle_external_call(self, data: dict[str, Any]) -> None:
+        receiver = self.host.to_python(data["instance"])
+        word = data["attribute"]
+        arity = VOCABULARY.get(type(receiver), {}).get(word)
+        if arity is None:
+            raise StrictPolicyError(f"`{type(receiver).__name__}` has no question `{word}`")
+        if data["args"] is None or data["kwargs"]:
+            raise StrictPolicyError(f"`{word}` is a question: write `{word}(...)` with plain arguments")
+        if len(data["args"]) != arity:
+            raise StrictPolicyError(f"`{word}` takes {arity} arguments, not {len(data['args'])}")
+        arguments = [_admitted(self.host.to_python(argument), word) for argument in data["args"]]
+        answer = getattr(receiver, word)(*arguments)
+        if type(answer) is not bool:
+            raise StrictPolicyError(f"`{word}` answered with something that is not yes or no")
+        self.ffi_query.call_result(data["call_id"], self.host.to_polar(answer))
+
+    def handle_make_external(self, _data: dict[str, Any]) -> None:
+        raise StrictPolicyError("`new` is not for policies")
+
+    def handle_external_op(self, _data: dict[str, Any]) -> None:
+        raise StrictPolicyError("subjects, resources and requests cannot be compared; ask a question instead")
+
+    def handle_external_isa_with_path(self, _data: dict[str, Any]) -> None:
+        raise StrictPolicyError("partial evaluation is not for policies")
+
+    def handle_next_external(self, _data: dict[str, Any]) -> None:
+        raise StrictPolicyError("a policy cannot iterate over an object")
+
+    def handle_debug(self, _data: dict[str, Any]) -> None:
+        raise StrictPolicyError("`debug()` is not for policies")
+
+
+def _admitted(value: object, word: str) -> object:
+    """Returns an argument that rule 2 admits."""
+    if type(value) is list:
+        return [_admitted(item, word) for item in value]
+    if type(value) in _PLAIN or type(value) in VOCABULARY:
+        return value
+    raise StrictPolicyError(f"an argument of `{word}` has no value yet or is no plain value")
+
+
+class _StrictHost(Host):
+    """Refuses to compare instances by what Python's `==` would say."""
+
+    def unify(self, left_instance_id: int, right_instance_id: int) -> bool:
+        left, right = self.get_instance(left_instance_id), self.get_instance(right_instance_id)
+        return left is right
+
+
+class StrictPolar(Polar):
+    """A virtual machine with the vocabulary registered and one bundle's text loaded."""
+
+    def __init__(self, sources: list[tuple[str, str]]) -> None:
+        """Loads the policy text.
+
+        Args:
+            sources: (file name, text), in the order in which the rules count.
+
+        Raises:
+            PolicySyntaxError: Oso cannot load it.
+            StrictPolicyError: an inline query broke the rules.
+        """
+        super().__init__()
+        strict = _StrictHost(self.ffi_polar, types=self.host.types, instances=self.host.instances)
+        self.host = strict
+        warnings: list[str] = []
+        self.ffi_polar.set_message_enricher(_collector(warnings))
+        for cls in VOCABULARY:
+            self.register_class(cls, name=_TYPE_NAMES.get(cls))
+        try:
+            self._load_sources([PolarSource(text, name) for name, text in sources])
+        except OsoError as error:
+            raise PolicySyntaxError(str(error)) from error
+        if warnings:
+            raise PolicySyntaxError(warnings[0])
+
+    def check_inline_queries(self) -> None:
+        """Runs the inline queries of what was just loaded under the rules above."""
+        while (query := self.ffi_polar.next_inline_query()) is not None:
+            if next(_StrictQuery(query, host=self.host.copy()).run(), None) is None:
+                raise InlineQueryFailedError(query.source())
+
+    def answers(self, rule: str, *arguments: object) -> Iterator[dict[str, Any]]:
+        """Yields the bindings of each way in which `rule` holds; arguments may be `Variable`s.
+
+        Raises:
+            StrictPolicyError: the policy broke a rule above, or Oso failed.
+            MissingFactError: a fact is not at hand.
+            FactBoundError: a question met a bound.
+        """
+        host = self.host.copy()
+        query = self.ffi_polar.new_query_from_term(host.to_polar(Predicate(name=rule, args=list(arguments))))
+        try:
+            for result in _StrictQuery(query, host=host).run():
+                yield result["bindings"]
+        except (MissingFactError, FactBoundError, StrictPolicyError):
+            raise
+        except (OsoError, PolarRuntimeError) as error:
+            raise StrictPolicyError(_first_line(error)) from error
+        except Exception as error:
+            raise StrictPolicyError(
+                f"a question failed: {type(error).__name__}: {_first_line(error)}"
+            ) from error
+
+
+def _collector(messages: list[str]) -> Callable[[str], str]:
+    def collect(message: str) -> str:
+        messages.append(message)
+        return message
+
+    return collect
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:300]
+
+
+__all__ = ["VOCABULARY", "PolicySyntaxError", "StrictPolar", "StrictPolicyError", "Variable"]

@@ -1,0 +1,199 @@
+"""Scenarios: what a policy must allow and refuse, as data that carries its own facts.
+
+A scenario file:
+
+    says: members of a group that may only read, read and do nothing else
+    facts:
+      domains: {studio: {}}                      # status, allow_list (a switch), networks
+      groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}
+      users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain
+      objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
+      acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]
+    allow:
+      - {who: vera, does: read, what: asset:clip, roles: [can_read_assets], because: inherited-acl}
+    refuse:
+      - {who: vera, does: write, what: asset:clip, because: no-grant}
+      - {who: nobody, does: read, what: asset:clip, because: signed-in}
+
+`who: nobody` is an anonymous caller. `what` may be left out: the caller's own domain. `from` is the client's address
+(10.0.0.1 if left out), `at` the time (noon UTC of a day), `roles` what the route demands, `open: true` a route open to all.
+A domain that is left out is the first one named, or `home`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from gateway.errors import PolicyFileError
+from models.facts import (
+    DomainRecord,
+    DomainStatus,
+    GroupRecord,
+    ObjectKey,
+    ObjectRecord,
+    Permission,
+    Record,
+    UserRecord,
+    UserStatus,
+    UserType,
+)
+from models.networks import NetworkSet, canonical_network
+
+NOBODY: Final = "nobody"
+_NOON: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One expectation: a question, and what it must be answered with."""
+
+    who: str
+    does: str
+    what: ObjectKey | None
+    roles: tuple[str, ...]
+    address: str
+    at: datetime
+    open_to_all: bool
+    allowed: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario as loaded.
+
+    Attributes:
+        place: the file's name.
+        says: what it shows, in a sentence.
+        raw: its facts as written, for those who build a world of their own from them.
+        facts: its facts as records; a key that is not in it does not exist.
+        cases: its expectations.
+    """
+
+    place: str
+    says: str
+    raw: Mapping[str, Any]
+    facts: "ScenarioFacts"
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFacts:
+    """Facts of a scenario: all at hand, so nothing is ever missing."""
+
+    records: Mapping[str, Record] = field(default_factory=dict)
+
+    def get(self, key: str) -> Record | None:
+        """Returns the record; a path below a registered folder has one of its own, as in the store."""
+        found = self.records.get(key)
+        if found is None and key.startswith("object:"):
+            _, kind, id_ = key.split(":", 2)
+            folder = ObjectKey(kind, id_).folder()
+            return ObjectRecord(ObjectKey(kind, id_), parents=(folder,)) if folder else None
+        return found
+
+
+def load_scenarios(folder: Path) -> list[Scenario]:
+    """Returns the scenarios of all `*.yaml` files in `folder`, in the order of their names.
+
+    Raises:
+        PolicyFileError: files are malformed; carries every problem, each with its file.
+    """
+    scenarios, problems = [], []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            scenarios.append(scenario_of(path.name, yaml.safe_load(path.read_text("utf-8"))))
+        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            problems.append(f"scenarios/{path.name}: {type(error).__name__}: {' '.join(str(error).split())}")
+    if problems:
+        raise PolicyFileError(problems)
+    return scenarios
+
+
+def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
+    """Returns the scenario that a file's content describes.
+
+    Raises:
+        ValueError, KeyError, TypeError: the content is not a scenario.
+    """
+    if unknown := set(data) - {"says", "facts", "allow", "refuse"}:
+        raise ValueError(f"unknown words {sorted(unknown)}")
+    raw = data.get("facts") or {}
+    cases = [_case(entry, allowed=True) for entry in data.get("allow") or ()]
+    cases += [_case(entry, allowed=False) for entry in data.get("refuse") or ()]
+    if not cases:
+        raise ValueError("no case under `allow` or `refuse`")
+    return Scenario(place, data["says"], raw, ScenarioFacts(_records(raw)), tuple(cases))
+
+
+def _case(entry: dict[str, Any], *, allowed: bool) -> Case:
+    if unknown := set(entry) - {"who", "does", "what", "roles", "from", "at", "open", "because"}:
+        raise ValueError(f"unknown words {sorted(unknown)} in a case")
+    return Case(
+        who=entry["who"],
+        does=entry["does"],
+        what=ObjectKey.parse(entry["what"]) if "what" in entry else None,
+        roles=tuple(entry.get("roles", ())),
+        address=entry.get("from", "10.0.0.1"),
+        at=entry.get("at", _NOON),
+        open_to_all=entry.get("open", False),
+        allowed=allowed,
+        because=entry["because"],
+    )
+
+
+def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
+    domains = raw.get("domains") or {"home": {}}
+    first = next(iter(domains))
+    records: dict[str, Record] = {}
+    for name, entry in domains.items():
+        records[f"domain:{name}"] = DomainRecord(
+            name,
+            DomainStatus(entry.get("status", "ACTIVE")),
+            entry.get("allow_list", False),
+            _networks(entry),
+        )
+    for name, entry in (raw.get("groups") or {}).items():
+        roles = frozenset(entry.get("roles", ()))
+        records[f"group:{name}"] = GroupRecord(name, entry.get("domain", first), roles, _networks(entry))
+    for name, entry in (raw.get("users") or {}).items():
+        records[f"user:{name}"] = UserRecord(
+            name,
+            entry.get("domain", first),
+            UserType(entry.get("type", "STANDARD")),
+            UserStatus(entry.get("status", "ACTIVE")),
+            entry.get("admin", False),
+            tuple(entry.get("groups", ())),
+        )
+    for name, entry in (raw.get("objects") or {}).items():
+        key = ObjectKey.parse(name)
+        records[key.fact] = _object(key, entry, first, raw.get("acl") or ())
+    return records
+
+
+def _networks(entry: Mapping[str, Any]) -> NetworkSet:
+    return NetworkSet.of(canonical_network(network) for network in entry.get("networks", ()))
+
+
+def _object(key: ObjectKey, entry: Mapping[str, Any], first: str, acl: Any) -> ObjectRecord:  # noqa: ANN401 - YAML
+    entries: dict[bool, dict[str, Permission]] = {False: {}, True: {}}
+    for grant in acl:
+        if ObjectKey.parse(grant["object"]) == key:
+            kept = entries[bool(grant.get("propagates", False))]
+            for name in grant["may"]:
+                kept[grant["to"]] = kept.get(grant["to"], Permission.NONE) | Permission.named(name)
+    folder = key.folder()
+    placed = tuple(ObjectKey.parse(name) for name in entry.get("in", ()))
+    return ObjectRecord(
+        key,
+        registered=True,
+        domain_id=entry.get("domain", first),
+        owner_id=entry.get("owner"),
+        parents=(folder, *placed) if folder else placed,
+        direct=entries[False],
+        propagating=entries[True],
+    )

@@ -1,0 +1,204 @@
+"""The named laws of deciding, for random worlds: Polar and the oracle agree, and neither breaks a law."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.bundle import read_policy, read_role_floor
+from gateway.policy import Policy, Question
+from gateway.scenarios import scenario_of
+from models.facts import Request, Resource, Subject, UserRecord
+from models.networks import canonical_address
+from oracle import Oracle
+
+POLICIES = Path(__file__).parents[2] / "policies"
+FLOOR = read_role_floor(POLICIES)
+PLAIN_FLOOR = {role: str(kind) for role, kind in FLOOR.items()}
+USERS, GROUPS, DOMAINS = ("ann", "ben", "cat"), ("red", "blue"), ("home", "away")
+OBJECTS = (
+    "asset:a",
+    "asset:b",
+    "collection:c",
+    "collection:d",
+    "collection:e",
+    "file:/",
+    "file:/x",
+    "file:/x/y",
+)
+ASKED = (*OBJECTS, "file:/x/y/z.mp4", "asset:unknown")
+ROLES = ("can_read_assets", "can_write_assets", "can_write_storages")
+ACTIONS = ("read", "write", "delete", "change-acl", "download", "teleport")
+NETWORKS = ("10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32")
+ADDRESSES = ("10.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "2001:db8::9")
+
+
+def some(values: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    """Returns lists of distinct values."""
+    return st.lists(st.sampled_from(values), unique=True, max_size=len(values))
+
+
+ENTRIES = st.fixed_dictionaries(
+    {
+        "object": st.sampled_from(OBJECTS),
+        "to": st.sampled_from([f"user:{user}" for user in USERS] + [f"group:{group}" for group in GROUPS]),
+        "may": st.lists(st.sampled_from(("read", "write", "delete", "change-acl")), unique=True, min_size=1),
+        "propagates": st.booleans(),
+    }
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> dict[str, Any]:
+    """Returns facts as a scenario writes them; objects stand only in later ones, so there is no cycle."""
+    collections = [name for name in OBJECTS if name.startswith("collection")]
+    objects = {}
+    for at, name in enumerate(OBJECTS):
+        above = tuple(each for each in collections if OBJECTS.index(each) > at)
+        objects[name] = {
+            "in": draw(some(above)) if above else [],
+            "domain": draw(st.sampled_from(("home", "home", "away"))),
+            "owner": draw(st.none() | st.sampled_from(USERS)),
+        }
+    return {
+        "domains": {
+            name: {
+                "allow_list": draw(st.booleans()),
+                "networks": draw(some(NETWORKS)),
+                "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN"))),
+            }
+            for name in DOMAINS
+        },
+        "groups": {name: {"roles": draw(some(ROLES)), "networks": draw(some(NETWORKS))} for name in GROUPS},
+        "users": {
+            name: {
+                "type": draw(st.sampled_from(("POWER", "STANDARD", "BROWSE_ONLY", "BROWSE_API_ONLY"))),
+                "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "ACTIVE", "BLOCKED"))),
+                "admin": draw(st.booleans()),
+                "groups": draw(some(GROUPS)),
+                "domain": draw(st.sampled_from(("home", "home", "away"))),
+            }
+            for name in USERS
+        },
+        "objects": {name: objects[name] for name in draw(some(OBJECTS))},
+        "acl": draw(st.lists(ENTRIES, max_size=8)),
+    }
+
+
+CASES = st.fixed_dictionaries(
+    {
+        "who": st.sampled_from((*USERS, "nobody")),
+        "does": st.sampled_from(ACTIONS),
+        "roles": some(ROLES),
+        "from": st.sampled_from(ADDRESSES),
+    },
+    optional={"what": st.sampled_from(ASKED), "open": st.just(value=True)},
+)
+
+LAWS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module", name="policy")
+def shipped_policy() -> Policy:
+    """The shipped policy."""
+    return read_policy(POLICIES)
+
+
+def decide(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> tuple[bool, str]:
+    """Returns the policy's verdict and reason for a case in a world."""
+    scenario = scenario_of("law", {"says": "", "facts": world, "allow": [{**case, "because": ""}]})
+    asked = scenario.cases[0]
+    record = scenario.facts.get(f"user:{asked.who}")
+    subject = Subject(scenario.facts, record if isinstance(record, UserRecord) else None, FLOOR)
+    request = Request(
+        canonical_address(asked.address), asked.at, roles=asked.roles, anonymous=asked.open_to_all
+    )
+    decision = policy.decide(Question(subject, asked.does, Resource(scenario.facts, asked.what), request))
+    return decision.allowed, str(decision.reason)
+
+
+@LAWS
+@given(world=worlds(), case=CASES)
+def test_polar_and_the_oracle_agree(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> None:
+    """For any world and question the policy and the plain-Python oracle give the same verdict and reason."""
+    assert decide(policy, world, case) == Oracle(world, PLAIN_FLOOR).answer(case)
+
+
+@LAWS
+@given(world=worlds(), case=CASES)
+def test_default_deny(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> None:
+    """Without entries, ownership and admin, nobody does anything with an object."""
+    bare = {
+        **world,
+        "acl": [],
+        "users": {name: {**user, "admin": False} for name, user in world["users"].items()},
+        "objects": {name: {**entry, "owner": None} for name, entry in world["objects"].items()},
+    }
+    case = {"what": "asset:a", **case, "open": False}
+
+    assert decide(policy, bare, case)[0] is False
+
+
+@LAWS
+@given(world=worlds(), case=CASES, extra=ENTRIES)
+def test_adding_a_grant_never_removes_access(
+    policy: Policy, world: dict[str, Any], case: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    """Who was allowed stays allowed when an entry is added."""
+    more = {**world, "acl": [*world["acl"], extra]}
+
+    assert not decide(policy, world, case)[0] or decide(policy, more, case)[0]
+
+
+@LAWS
+@given(world=worlds(), case=CASES, data=st.data())
+def test_order_of_grants_is_irrelevant(
+    policy: Policy, world: dict[str, Any], case: dict[str, Any], data: st.DataObject
+) -> None:
+    """Entries, groups and collections in another order give the same verdict for the same reason."""
+    users = {name: {**user, "groups": user["groups"][::-1]} for name, user in world["users"].items()}
+    objects = {name: {**entry, "in": entry["in"][::-1]} for name, entry in world["objects"].items()}
+    shuffled = {**world, "users": users, "objects": objects, "acl": data.draw(st.permutations(world["acl"]))}
+
+    assert decide(policy, world, case) == decide(policy, shuffled, case)
+
+
+@LAWS
+@given(
+    depth=st.integers(min_value=1, max_value=64),
+    permission=st.sampled_from(("read", "write", "delete", "change-acl")),
+)
+def test_inheritance_reaches_every_depth(policy: Policy, depth: int, permission: str) -> None:
+    """An entry that propagates from the top reaches content at any depth; one that does not, nothing below."""
+    chain = {
+        f"collection:{level}": {"in": [f"collection:{level - 1}"] if level else []}
+        for level in range(depth + 1)
+    }
+    entry = {"object": "collection:0", "to": "user:ann", "may": [permission], "propagates": True}
+    world = {"users": {"ann": {}}, "objects": chain, "acl": [entry]}
+    case = {"who": "ann", "does": permission, "what": f"collection:{depth}"}
+
+    assert decide(policy, world, case) == (True, "inherited-acl")
+    assert decide(policy, {**world, "acl": [{**entry, "propagates": False}]}, case) == (False, "no-grant")
+
+
+@LAWS
+@given(world=worlds(), action=st.sampled_from(ACTIONS), what=st.sampled_from(OBJECTS), roles=some(ROLES))
+def test_admin_override(
+    policy: Policy, world: dict[str, Any], action: str, what: str, roles: list[str]
+) -> None:
+    """An active admin does everything with every object of the own working domain, from an admitted address."""
+    boss = {"type": "POWER", "admin": True}
+    world = {
+        **world,
+        "domains": {"home": {"status": "ACTIVE"}, "away": {}},
+        "users": {**world["users"], "boss": boss},
+        "objects": {**world["objects"], what: {"domain": "home"}},
+    }
+
+    assert decide(policy, world, {"who": "boss", "does": action, "what": what, "roles": roles}) == (
+        True,
+        "admin",
+    )

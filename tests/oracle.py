@@ -1,0 +1,104 @@
+"""What a decision should be, written a second time from the seeds in plain Python; shares no code with the gateway.
+
+It reads a scenario's facts as written and answers (allowed, reason).
+"""
+
+import ipaddress
+from typing import Any
+
+PERMISSION = {
+    "read": "read",
+    "list": "read",
+    "download": "read",
+    "comment": "read",
+    "write": "write",
+    "create": "write",
+}
+PERMISSION |= {"delete": "delete", "change-acl": "change-acl"}
+RANK = {"BROWSE_API_ONLY": 0, "BROWSE_ONLY": 0, "STANDARD": 1, "POWER": 2}
+
+
+class Oracle:
+    """One scenario's world."""
+
+    def __init__(self, facts: dict[str, Any], role_floor: dict[str, str]) -> None:
+        """Takes the facts as written and role → lowest user type."""
+        self.domains = facts.get("domains") or {"home": {}}
+        self.first = next(iter(self.domains))
+        self.groups, self.users = facts.get("groups") or {}, facts.get("users") or {}
+        self.objects, self.acl = facts.get("objects") or {}, facts.get("acl") or []
+        self.floor = role_floor
+
+    def answer(self, case: dict[str, Any]) -> tuple[bool, str]:
+        """Returns the verdict and its reason for a case as written."""
+        if case.get("open"):
+            return True, "open-to-all"
+        user = self.users.get(case["who"])
+        what = case.get("what")
+        if user is None:
+            return False, "signed-in"
+        if user.get("status", "ACTIVE") != "ACTIVE":
+            return False, "user-status"
+        domain = self.domains[user.get("domain", self.first)]
+        if domain.get("status", "ACTIVE") not in ("ACTIVE", "WARNING"):
+            return False, "domain"
+        if not self.address_is_fine(user, domain, case.get("from", "10.0.0.1")):
+            return False, "network"
+        admin = user.get("admin", False) and user.get("type") == "POWER"
+        owner = what is not None and self.objects.get(what, {}).get("owner") == case["who"]
+        role_free = admin or (owner and case["does"] == "change-acl")
+        if not role_free and not all(self.holds(user, role) for role in case.get("roles", ())):
+            return False, "role"
+        return self.about_object(case, user, admin=admin, owner=owner)
+
+    def about_object(
+        self, case: dict[str, Any], user: dict[str, Any], *, admin: bool, owner: bool
+    ) -> tuple[bool, str]:
+        what = case.get("what")
+        if what is not None:
+            home = next((self.objects[name] for name in self.path(what) if name in self.objects), None)
+            if home is None:
+                return False, "unknown-object"
+            if home.get("domain", self.first) != user.get("domain", self.first):
+                return False, "foreign-object"
+        if admin:
+            return True, "admin"
+        if owner:
+            return True, "object-owner"
+        names = {f"user:{case['who']}"} | {f"group:{group}" for group in user.get("groups", ())}
+        wanted = PERMISSION.get(case["does"])
+        hits = [entry for entry in self.acl if entry["to"] in names and wanted in entry["may"]]
+        if any(entry["object"] == what for entry in hits):
+            return True, "own-acl"
+        above = self.above(what) if what else set()
+        if any(entry["object"] in above and entry.get("propagates") for entry in hits):
+            return True, "inherited-acl"
+        return (True, "by-role") if what is None else (False, "no-grant")
+
+    def address_is_fine(self, user: dict[str, Any], domain: dict[str, Any], address: str) -> bool:
+        if not domain.get("allow_list"):
+            return True
+        own = [net for group in user.get("groups", ()) for net in self.groups[group].get("networks", ())]
+        allowed = own or domain.get("networks", ())
+        ip = ipaddress.ip_address(address)
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        return not allowed or any(ip in ipaddress.ip_network(net) for net in allowed)
+
+    def holds(self, user: dict[str, Any], role: str) -> bool:
+        given = any(role in self.groups[group].get("roles", ()) for group in user.get("groups", ()))
+        return given and RANK[user.get("type", "STANDARD")] >= RANK[self.floor.get(role, "POWER")]
+
+    def path(self, name: str) -> list[str]:
+        kind, _, id_ = name.partition(":")
+        parts = id_.split("/")
+        cuts = [f"{kind}:{'/'.join(parts[:n]) or '/'}" for n in range(len(parts), 0, -1)]
+        return list(dict.fromkeys(cuts)) if id_.startswith("/") else [name]
+
+    def above(self, name: str) -> set[str]:
+        found, waiting = set[str](), [name]
+        while waiting:
+            one = waiting.pop()
+            parents = [*self.path(one)[1:], *self.objects.get(one, {}).get("in", ())]
+            waiting += [parent for parent in parents if parent not in found]
+            found.update(parents)
+        return found - {name}

@@ -1,0 +1,60 @@
+"""Each shipped scenario, straight through Polar and by the oracle: both give what the scenario says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.bundle import read_policy, read_role_floor
+from gateway.policy import Policy, Question
+from gateway.scenarios import Case, Scenario, load_scenarios
+from models.facts import Request, Resource, Subject, UserRecord, UserType
+from models.networks import canonical_address
+from oracle import Oracle
+
+POLICIES = Path(__file__).parents[2] / "policies"
+SCENARIOS = load_scenarios(POLICIES / "scenarios")
+ROLE_FLOOR = read_role_floor(POLICIES)
+CASES = [
+    pytest.param(scenario, number, id=f"{scenario.place.removesuffix('.yaml')}-{number}")
+    for scenario in SCENARIOS
+    for number in range(len(scenario.cases))
+]
+
+
+@pytest.fixture(scope="module", name="policy")
+def loaded_policy() -> Policy:
+    """The shipped policy."""
+    return read_policy(POLICIES)
+
+
+def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Question:
+    """Returns what a case puts to the policy."""
+    record = scenario.facts.get(f"user:{case.who}")
+    user = record if isinstance(record, UserRecord) else None
+    request = Request(canonical_address(case.address), case.at, roles=case.roles, anonymous=case.open_to_all)
+    return Question(
+        Subject(scenario.facts, user, floor), case.does, Resource(scenario.facts, case.what), request
+    )
+
+
+@pytest.mark.parametrize(("scenario", "number"), CASES)
+def test_polar_gives_what_the_scenario_says(policy: Policy, scenario: Scenario, number: int) -> None:
+    """The policy's verdict and reason are those of the scenario."""
+    case = scenario.cases[number]
+    decision = policy.decide(question(scenario, case, dict(ROLE_FLOOR)))
+
+    assert (decision.allowed, str(decision.reason)) == (case.allowed, case.because)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.place)
+def test_the_oracle_gives_what_the_scenario_says(scenario: Scenario) -> None:
+    """The plain-Python oracle gives the same verdict and reason for each case."""
+    raw: dict[str, Any] = yaml.safe_load((POLICIES / "scenarios" / scenario.place).read_text("utf-8"))
+    oracle = Oracle(raw.get("facts") or {}, {role: str(kind) for role, kind in ROLE_FLOOR.items()})
+    wanted = [(True, case["because"]) for case in raw.get("allow") or ()]
+    wanted += [(False, case["because"]) for case in raw.get("refuse") or ()]
+    cases = [*(raw.get("allow") or ()), *(raw.get("refuse") or ())]
+
+    assert [oracle.answer(case) for case in cases] == wanted
