@@ -1,0 +1,89 @@
+"""Who really called: the client's address, scheme and host, derived through configured proxies only.
+
+Rules:
+
+1. The peer of the connection is the client, unless it is a configured proxy. Nothing is trusted by default.
+2. From a proxy, `X-Forwarded-For` is read from the right: each address that is itself a configured proxy is passed
+   over, the first that is not is the client (CVE-2023-36456, oauth2-proxy: the leftmost one is what the client typed).
+3. An entry that cannot be parsed where one must be believed refuses the request; it never means "no restriction"
+   (CVE-2026-57210).
+4. `X-Forwarded-Proto` and `X-Forwarded-Host` obey the same trust as the address (CVE-2026-33495).
+"""
+
+from dataclasses import dataclass
+
+from netaddr import IPAddress
+
+from gateway.errors import GatewayError
+from gateway.reasons import Reason
+from models.networks import AddressError, NetworkSet, canonical_address
+
+MAX_HOPS = 32
+"""Entries of `X-Forwarded-For` that are read; more is refused (law 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What is believed about where a request comes from."""
+
+    address: IPAddress
+    scheme: str
+    host: bytes
+
+
+def believed_caller(
+    peer: str, scheme: str, headers: tuple[tuple[bytes, bytes], ...], trusted: NetworkSet
+) -> Caller:
+    """Returns where the request comes from.
+
+    Args:
+        peer: the address of the TCP peer.
+        scheme: the scheme on which the request arrived here.
+        headers: lower-case names and values, in order; exactly one `host`.
+        trusted: the configured proxies.
+
+    Raises:
+        GatewayError: rule 3, or a forwarded scheme or host that is repeated or malformed.
+    """
+    try:
+        address = canonical_address(peer)
+    except AddressError as error:
+        raise GatewayError(Reason.BAD_HEADERS, "the peer has no address") from error
+    host = next(value for name, value in headers if name == b"host")
+    if not trusted or not trusted.admits(address):
+        return Caller(address, scheme, host)
+    forwarded_scheme = _single(headers, b"x-forwarded-proto")
+    if forwarded_scheme not in (None, b"http", b"https"):
+        raise GatewayError(Reason.BAD_HEADERS, "x-forwarded-proto is neither http nor https")
+    return Caller(
+        _client(address, _hops(headers), trusted),
+        forwarded_scheme.decode() if forwarded_scheme else scheme,
+        _single(headers, b"x-forwarded-host") or host,
+    )
+
+
+def _client(peer: IPAddress, hops: list[str], trusted: NetworkSet) -> IPAddress:
+    address = peer
+    for hop in reversed(hops):
+        try:
+            address = canonical_address(hop)
+        except AddressError as error:
+            raise GatewayError(Reason.BAD_HEADERS, f"x-forwarded-for: {error}") from error
+        if not trusted.admits(address):
+            return address
+    return address
+
+
+def _hops(headers: tuple[tuple[bytes, bytes], ...]) -> list[str]:
+    joined = b",".join(value for name, value in headers if name == b"x-forwarded-for")
+    hops = joined.decode("latin-1").split(",") if joined else []
+    if len(hops) > MAX_HOPS:
+        raise GatewayError(Reason.BAD_HEADERS, f"x-forwarded-for has more than {MAX_HOPS} entries")
+    return hops
+
+
+def _single(headers: tuple[tuple[bytes, bytes], ...], name: bytes) -> bytes | None:
+    values = [value for key, value in headers if key == name]
+    if len(values) > 1 or (values and b"," in values[0]):
+        raise GatewayError(Reason.BAD_HEADERS, f"{name.decode()} has several values")
+    return values[0] if values else None

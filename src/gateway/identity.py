@@ -1,0 +1,147 @@
+"""Stage identity: who asks, and how that was proved; before any body is read.
+
+Rules:
+
+1. A credential comes as `App-ID` and `Auth-Token` headers, as `Authorization: Bearer`, or as `Authorization: Basic` with
+   the token as password (players, WebDAV and file managers know nothing else; the user name is not read).
+2. If `Auth-Token` or `App-ID` came, the pair is the credential and `Authorization` is the backend's business.
+3. Anonymous is the absence of a credential. One that is malformed, unknown, expired or revoked is 401, never anonymous
+   (authentik CVE-2026-25748: a malformed cookie answered 2xx).
+4. A token is found by its SHA-256 digest; its text is kept nowhere and reaches no log, URL, error or backend.
+5. The header pair must name the application that the token belongs to.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from gateway.errors import GatewayError
+from gateway.inbound import Inbound
+from gateway.reasons import Reason
+from models.facts import Facts, TokenRecord, UserRecord
+
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,512}")
+_APPLICATION: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+MAX_BASIC: Final = 2048
+"""Bytes of a Basic credential that are decoded."""
+
+
+class Proof(StrEnum):
+    """How the caller proved who it is."""
+
+    NONE = "none"
+    PAIR = "app-token"
+    BEARER = "bearer"
+    BASIC = "basic"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What came with the request, not yet looked up; holds a digest, not the token."""
+
+    proof: Proof
+    digest: str = ""
+    application_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks.
+
+    Attributes:
+        user: the user's record; None for an anonymous caller.
+        proof: how that was proved.
+        application_id: the application that the token belongs to; empty for an anonymous caller.
+        token_digest: names the token for its last use; empty for an anonymous caller.
+    """
+
+    user: UserRecord | None
+    proof: Proof
+    application_id: str = ""
+    token_digest: str = ""
+
+    @property
+    def owns_authorization(self) -> bool:
+        """Whether the `Authorization` header was ours, so that it never reaches a backend."""
+        return self.proof in (Proof.BEARER, Proof.BASIC)
+
+
+ANONYMOUS: Final = Identity(None, Proof.NONE)
+
+
+def credential_of(inbound: Inbound) -> Credential | None:
+    """Returns the credential that came; None if there is none.
+
+    Raises:
+        GatewayError: it is malformed (rule 3).
+    """
+    token, application = inbound.header(b"auth-token"), inbound.header(b"app-id")
+    if token is not None or application is not None:
+        return _pair(token, application)
+    authorization = inbound.header(b"authorization")
+    if authorization is None:
+        return None
+    scheme, _, rest = authorization.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return Credential(Proof.BEARER, _digest(rest.strip(b" ")))
+    if scheme.lower() == b"basic":
+        return Credential(Proof.BASIC, _digest(_password(rest.strip(b" "))))
+    raise GatewayError(Reason.CREDENTIAL_MALFORMED, "authorization is neither Bearer nor Basic")
+
+
+def identify(credential: Credential | None, facts: Facts, now: datetime) -> Identity:
+    """Returns who the credential belongs to; pure, so that it may be asked again.
+
+    Raises:
+        MissingFactError: a fact is not at hand.
+        GatewayError: the credential is not valid (rule 3).
+    """
+    if credential is None:
+        return ANONYMOUS
+    token = facts.get(f"token:{credential.digest}")
+    if not isinstance(token, TokenRecord):
+        raise GatewayError(Reason.CREDENTIAL_UNKNOWN)
+    if credential.application_id not in (None, token.application_id):
+        raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to another application")
+    if token.revoked:
+        raise GatewayError(Reason.CREDENTIAL_REVOKED, f"token `{token.id}`")
+    if token.expires is not None and now >= token.expires:
+        raise GatewayError(
+            Reason.CREDENTIAL_EXPIRED, f"token `{token.id}` expired {token.expires:%Y-%m-%d %H:%M}Z"
+        )
+    user = facts.get(f"user:{token.user_id}")
+    if not isinstance(user, UserRecord):
+        raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")
+    return Identity(user, credential.proof, token.application_id, credential.digest)
+
+
+def _pair(token: bytes | None, application: bytes | None) -> Credential:
+    if token is None or application is None:
+        raise GatewayError(Reason.CREDENTIAL_MALFORMED, "App-ID and Auth-Token come together")
+    if not _APPLICATION.fullmatch(application):
+        raise GatewayError(Reason.CREDENTIAL_MALFORMED, "App-ID is malformed")
+    return Credential(Proof.PAIR, _digest(token), application.decode("ascii"))
+
+
+def _digest(token: bytes) -> str:
+    if not _TOKEN.fullmatch(token):
+        raise GatewayError(Reason.CREDENTIAL_MALFORMED, "the token is empty or has bytes that no token has")
+    return hashlib.sha256(token).hexdigest()
+
+
+def _password(encoded: bytes) -> bytes:
+    if len(encoded) > MAX_BASIC:
+        raise GatewayError(Reason.CREDENTIAL_MALFORMED, "the Basic credential is too long")
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise GatewayError(Reason.CREDENTIAL_MALFORMED, "the Basic credential is not base64") from error
+    _user, colon, password = decoded.partition(b":")
+    if not colon:
+        raise GatewayError(Reason.CREDENTIAL_MALFORMED, "the Basic credential has no colon")
+    return password

@@ -1,0 +1,216 @@
+"""Stage request: one immutable `Inbound` is made once from the raw request; every later stage reads only that.
+
+Rules (law 1: the request judged is the request forwarded):
+
+1. The path is read from `raw_path`, percent-decoded once, and forwarded as the bytes that came. Never `request.url`
+   (CVE-2026-48710: a `Host` header could rewrite it).
+2. What has two readings is refused, not repaired: dot segments, empty segments, encoded slash, dot or backslash in
+   either case of hex, backslash, `#`, control and raw non-ASCII bytes, invalid or overlong UTF-8, double encoding of these
+   (CVE-2026-33494, CVE-2026-26205, CVE-2026-42272, CVE-2019-9901, CVE-2023-47106, GO-2026-4950).
+3. `;` has a meaning of its own to some servers (`..;/`): it is an oddity that a row must allow.
+4. Exactly one `Host`; `Authorization` and other headers that decide something come at most once (CVE-2026-26308).
+5. Methods are a known set; `CONNECT`, `TRACE` and unknown ones are refused.
+
+Not checked here: framing (the server library), what a query or body means (gateway.routes), credentials (gateway.identity).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from netaddr import IPAddress
+
+from gateway.client_address import believed_caller
+from gateway.errors import GatewayError
+from gateway.reasons import Reason
+from models.networks import NetworkSet
+
+METHODS: Final = frozenset(
+    [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "PROPFIND",
+        "PROPPATCH",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "LOCK",
+        "UNLOCK",
+    ]
+)
+MAX_TARGET: Final = 8192
+"""Bytes of path and query together."""
+MAX_SEGMENTS: Final = 256
+
+_SINGLE: Final = frozenset((b"host", b"authorization", b"app-id", b"auth-token", b"content-length", b"content-type", b"destination"))  # fmt: skip
+_HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_PATH: Final = re.compile(rb"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/\[\]^|]|%[0-9A-Fa-f]{2})*")
+_QUERY: Final = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+_REFUSED_CODES: Final = re.compile(rb"%(?:2[efEF]|5[cC])")
+_DOUBLE: Final = re.compile(r"%(?:2[efEF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What exactly was asked, and from where.
+
+    Attributes:
+        method: upper case, one of `METHODS`.
+        target: path and query as received; forwarded byte for byte.
+        path: the raw path, still percent-encoded.
+        query: the raw query without its `?`; empty if there is none.
+        segments: the path split at `/`, each part percent-decoded once: `/a/b/` gives `("a", "b", "")`.
+        headers: lower-case names with their values, in order.
+        peer: the address of the connection's other end.
+        client: the believed address of the client, canonical.
+        scheme: `http` or `https` as the client used it.
+        host: the believed host, as sent.
+        request_id: names the request in answers, audit and log.
+        oddities: what a row must allow: `semicolon`.
+    """
+
+    method: str
+    target: bytes
+    path: bytes
+    query: bytes
+    segments: tuple[str, ...]
+    headers: tuple[tuple[bytes, bytes], ...]
+    peer: str
+    client: IPAddress
+    scheme: str
+    host: bytes
+    request_id: str
+    oddities: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any], trusted: NetworkSet, request_id: str) -> "Inbound":
+        """Makes the request's one description from an ASGI scope.
+
+        Args:
+            scope: an HTTP scope with `raw_path`.
+            trusted: the proxies whose word about the client is believed.
+            request_id: names the request everywhere.
+
+        Raises:
+            GatewayError: the request is refused by one of the rules above.
+        """
+        method = scope["method"]
+        if method not in METHODS:
+            raise GatewayError(Reason.BAD_METHOD, f"method `{method[:32]}`")
+        path, query = _raw_target(scope)
+        headers = tuple(scope["headers"])
+        _check_headers(headers)
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        caller = believed_caller(peer, scope["scheme"], headers, trusted)
+        return cls(
+            method=method,
+            target=path + b"?" + query if query else path,
+            path=path,
+            query=query,
+            segments=_segments(path),
+            headers=headers,
+            peer=peer,
+            client=caller.address,
+            scheme=caller.scheme,
+            host=caller.host,
+            request_id=request_id,
+            oddities=frozenset(("semicolon",)) if b";" in path else frozenset(),
+        )
+
+    def header(self, name: bytes) -> bytes | None:
+        """Returns the one value of a header, None if it did not come.
+
+        Raises:
+            GatewayError: it came several times.
+        """
+        values = [value for key, value in self.headers if key == name]
+        if len(values) > 1:
+            raise GatewayError(
+                Reason.BAD_HEADERS, f"header `{name.decode('latin-1')}` came {len(values)} times"
+            )
+        return values[0] if values else None
+
+    def query_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Returns the query's parameters in order, each name and value percent-decoded once.
+
+        A `+` stays a `+`: whether it means a space is for whoever reads a value to judge.
+
+        Raises:
+            GatewayError: a name or value is not UTF-8 or holds a NUL.
+        """
+        pairs = (part.partition(b"=") for part in self.query.split(b"&") if part)
+        return tuple((_decoded(name), _decoded(value)) for name, _, value in pairs)
+
+
+def _raw_target(scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    path, query = scope.get("raw_path"), scope["query_string"]
+    if not path:
+        raise GatewayError(Reason.BAD_TARGET, "the server gave no raw path")
+    path = path.partition(b"?")[0]
+    if len(path) + len(query) > MAX_TARGET:
+        raise GatewayError(Reason.BAD_TARGET, f"longer than {MAX_TARGET} bytes")
+    if not _PATH.fullmatch(path):
+        raise GatewayError(Reason.BAD_TARGET, "the path has bytes that must be percent-encoded")
+    if _REFUSED_CODES.search(path):
+        raise GatewayError(Reason.BAD_TARGET, "the path has an encoded slash, dot or backslash")
+    if not _QUERY.fullmatch(query) or b"#" in query:
+        raise GatewayError(Reason.BAD_TARGET, "the query has bytes that must be percent-encoded")
+    return path, query
+
+
+def _segments(path: bytes) -> tuple[str, ...]:
+    raw = path[1:].split(b"/")
+    if len(raw) > MAX_SEGMENTS:
+        raise GatewayError(Reason.BAD_TARGET, f"more than {MAX_SEGMENTS} segments")
+    if any(part in (b".", b"..") for part in raw):
+        raise GatewayError(Reason.BAD_TARGET, "the path has a dot segment")
+    if b"" in raw[:-1]:
+        raise GatewayError(Reason.BAD_TARGET, "the path has an empty segment")
+    return tuple(_segment(part) for part in raw)
+
+
+def _segment(raw: bytes) -> str:
+    if b"%" not in raw:
+        return raw.decode("ascii")
+    text = _decoded(raw)
+    if _CONTROL.search(text):
+        raise GatewayError(Reason.BAD_TARGET, "the path has an encoded control character")
+    if "%" in text and _DOUBLE.search(text):
+        raise GatewayError(Reason.BAD_TARGET, "the path is encoded twice")
+    return text
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise GatewayError(Reason.BAD_TARGET, "percent-encoded bytes are not UTF-8") from error
+    if "\x00" in text:
+        raise GatewayError(Reason.BAD_TARGET, "an encoded NUL")
+    return text
+
+
+def _check_headers(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Refuses headers with two readings (rule 4)."""
+    seen: set[bytes] = set()
+    for name, value in headers:
+        if name in _SINGLE and name in seen:
+            raise GatewayError(Reason.BAD_HEADERS, f"header `{name.decode('latin-1')}` came twice")
+        seen.add(name)
+        if _BAD_VALUE.search(value):
+            raise GatewayError(
+                Reason.BAD_HEADERS, f"header `{name[:64].decode('latin-1')}` has a control character"
+            )
+    host = next((value for name, value in headers if name == b"host"), b"")
+    if not _HOST.fullmatch(host):
+        raise GatewayError(Reason.BAD_HEADERS, "not exactly one well-formed host")

@@ -1,0 +1,136 @@
+"""Tests of gateway.identity: forms of credentials, and that a bad one is never anonymous."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.errors import GatewayError
+from gateway.identity import ANONYMOUS, Proof, credential_of, identify
+from gateway.inbound import Inbound
+from gateway.reasons import TABLE, Reason
+from models.facts import TokenRecord, UserRecord
+from models.networks import NetworkSet
+from worlds import World
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+SECRET = b"mg_secret"
+KEY = f"token:{hashlib.sha256(SECRET).hexdigest()}"
+
+
+def inbound(*headers: tuple[bytes, bytes]) -> Inbound:
+    """Returns a request with these headers."""
+    scope = {
+        "method": "GET",
+        "scheme": "http",
+        "raw_path": b"/",
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+    }
+    return Inbound.of({**scope, "headers": [(b"host", b"x"), *headers]}, NetworkSet(), "r")
+
+
+def basic(text: bytes) -> tuple[bytes, bytes]:
+    """Returns a Basic authorization header."""
+    return (b"authorization", b"Basic " + base64.b64encode(text))
+
+
+def world(*, expires: datetime | None = None, revoked: bool = False) -> World:
+    """Returns facts with one token of Kim's application `app1`."""
+    token = TokenRecord("t1", "kim", "app1", expires, revoked)
+    return World((KEY, token), ("user:kim", UserRecord("kim", "home")))
+
+
+FORMS = {
+    Proof.PAIR: ((b"app-id", b"app1"), (b"auth-token", SECRET)),
+    Proof.BEARER: ((b"authorization", b"Bearer " + SECRET),),
+    Proof.BASIC: (basic(b"anyone:" + SECRET),),
+}
+
+
+@pytest.mark.parametrize(("proof", "headers"), FORMS.items())
+def test_each_form_names_the_user_and_remembers_how(
+    proof: Proof, headers: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    """A valid credential in each form gives its user, application and the way it was proved."""
+    identity = identify(credential_of(inbound(*headers)), world(), NOW)
+
+    assert (identity.user and identity.user.id, identity.proof, identity.application_id) == (
+        "kim",
+        proof,
+        "app1",
+    )
+    assert identity.owns_authorization is (proof is not Proof.PAIR)
+
+
+def test_no_credential_is_anonymous() -> None:
+    """Anonymous is the absence of a credential, and nothing else."""
+    assert identify(credential_of(inbound()), world(), NOW) is ANONYMOUS
+
+
+MALFORMED = {
+    "a token without its application": ((b"auth-token", SECRET),),
+    "an application without its token": ((b"app-id", b"app1"),),
+    "an application with odd bytes": ((b"app-id", b"app 1"), (b"auth-token", SECRET)),
+    "an empty token": ((b"app-id", b"app1"), (b"auth-token", b"")),
+    "another scheme": ((b"authorization", b"Digest abc"),),
+    "no scheme": ((b"authorization", SECRET),),
+    "an empty authorization": ((b"authorization", b""),),
+    "an empty bearer": ((b"authorization", b"Bearer "),),
+    "two tokens in one": ((b"authorization", b"Bearer a b"),),
+    "basic that is no base64": ((b"authorization", b"Basic ???"),),
+    "basic without a colon": (basic(b"token"),),
+    "basic with an empty password": (basic(b"kim:"),),
+    "basic that is too long": (basic(b"kim:" + b"a" * 4000),),
+}
+
+
+@pytest.mark.parametrize("headers", MALFORMED.values(), ids=MALFORMED.keys())
+def test_cve_2026_25748_a_malformed_credential_is_never_anonymous(
+    headers: tuple[tuple[bytes, bytes], ...],
+) -> None:
+    """Garbage where a credential stands is 401."""
+    with pytest.raises(GatewayError) as caught:
+        credential_of(inbound(*headers))
+
+    assert caught.value.reason is Reason.CREDENTIAL_MALFORMED
+    assert TABLE[caught.value.reason].status == 401
+
+
+def test_an_unknown_token_is_refused() -> None:
+    """A token that the store does not know is 401."""
+    with pytest.raises(GatewayError, match="credential-unknown"):
+        identify(credential_of(inbound((b"authorization", b"Bearer other"))), world(), NOW)
+
+
+def test_a_token_of_another_application_is_refused() -> None:
+    """The header pair must name the token's own application."""
+    headers = ((b"app-id", b"app2"), (b"auth-token", SECRET))
+
+    with pytest.raises(GatewayError, match="credential-unknown"):
+        identify(credential_of(inbound(*headers)), world(), NOW)
+
+
+def test_an_expired_token_is_refused_at_its_second() -> None:
+    """Expiry is judged when the request comes: valid before, refused at the moment and after."""
+    credential = credential_of(inbound(*FORMS[Proof.BEARER]))
+
+    assert identify(credential, world(expires=NOW + timedelta(seconds=1)), NOW).user
+    with pytest.raises(GatewayError, match="credential-expired"):
+        identify(credential, world(expires=NOW), NOW)
+
+
+def test_a_revoked_token_is_refused() -> None:
+    """Revocation wins over everything else about a token."""
+    with pytest.raises(GatewayError, match="credential-revoked"):
+        identify(credential_of(inbound(*FORMS[Proof.BEARER])), world(revoked=True), NOW)
+
+
+def test_no_error_holds_the_token() -> None:
+    """Neither the credential nor an error about it shows the token's text."""
+    credential = credential_of(inbound(*FORMS[Proof.BEARER]))
+    with pytest.raises(GatewayError) as caught:
+        identify(credential, World(), NOW)
+
+    assert SECRET.decode() not in repr(credential) + str(caught.value)
