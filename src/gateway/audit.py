@@ -1,0 +1,109 @@
+"""One structured line for each decision: who, what, which object, from where, verdict, why, and by which version of everything.
+
+Rules:
+
+1. The line is written before the backend is touched; a line that cannot be written refuses the request (503).
+2. It holds no secret: no token, no query, no header, no body. The path is cut to a bound.
+3. One `write` call per line on a descriptor opened for appending, so that lines of several workers do not mix.
+"""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.errors import GatewayError
+from gateway.reasons import Reason
+
+MAX_PATH: Final = 1024
+"""Bytes of the raw path that a line carries."""
+
+
+class AuditLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One decision.
+
+    Attributes:
+        time: when it was made, UTC.
+        request_id: the id that the client was told.
+        verdict: `allowed` or `refused`.
+        reason: the permit's reason, or the precise reason of refusal.
+        stage: the stage that decided.
+        method: of the request.
+        path: the raw path, without its query.
+        client: the believed address.
+        latency_us: microseconds from the request's arrival to the decision.
+        revision: the revision of the facts.
+        policy: the digest of the bundle.
+        route: `file:line` of the matched row.
+        user: the user's id, empty if anonymous.
+        domain: the user's system domain.
+        application: the application of the token.
+        proof: how the caller proved who it is.
+        objects: action and object of each target that was judged.
+        rule: `file:line` of the deciding gate or permit.
+        detail: what went wrong, for those who run the gateway.
+    """
+
+    time: datetime
+    request_id: str
+    verdict: str
+    reason: str
+    stage: str
+    method: str
+    path: str
+    client: str
+    latency_us: int
+    revision: int
+    policy: str
+    route: str = ""
+    user: str = ""
+    domain: str = ""
+    application: str = ""
+    proof: str = ""
+    objects: tuple[str, ...] = ()
+    rule: str = ""
+    detail: str = ""
+
+
+class AuditLog:
+    """Where audit lines go: a file, or standard output for `-`."""
+
+    def __init__(self, target: str) -> None:
+        """Opens the target for appending; a new file is readable by its owner alone.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        self._encode = msgspec.json.Encoder().encode
+        self._owned = target != "-"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._file = os.open(Path(target), flags, 0o600) if self._owned else sys.stdout.fileno()
+
+    def write(self, line: AuditLine) -> None:
+        """Appends one line.
+
+        Raises:
+            GatewayError: it cannot be written whole (rule 1).
+        """
+        data = self._encode(line) + b"\n"
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            raise GatewayError(
+                Reason.AUDIT_UNAVAILABLE, f"writing the audit failed: {error.strerror}"
+            ) from error
+        if written != len(data):
+            raise GatewayError(Reason.AUDIT_UNAVAILABLE, "the audit took only a part of a line")
+
+    def close(self) -> None:
+        """Closes a file that was opened here."""
+        if self._owned:
+            os.close(self._file)
+
+
+def shown_path(path: bytes) -> str:
+    """Returns a raw path as audit lines carry it: printable, bounded, without its query."""
+    return path.partition(b"?")[0][:MAX_PATH].decode("ascii", "backslashreplace")

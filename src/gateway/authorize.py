@@ -1,0 +1,106 @@
+"""Stage authorize: the one door to a verdict, for every surface.
+
+Rules:
+
+1. Every target that a request names is judged; the first refusal is the verdict of all.
+2. `create` on a path asks about the path if it is registered (overwriting), else about its folder (adding to it).
+3. What a deletion in progress holds is closed to all, but only those who may see it learn that (409).
+4. Judging is pure: a missing fact leaves as `MissingFactError`, the caller loads it and judges again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from netaddr import IPAddress
+
+from gateway.identity import Identity
+from gateway.policy import Decision, Policy, Question
+from gateway.reasons import Reason
+from gateway.routes import Operation, Target
+from models.facts import Facts, ObjectKey, ObjectRecord, Request, Resource, Subject, UserRecord, UserType
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One target with the policy's decision about it.
+
+    Attributes:
+        action: what was asked.
+        object: the object that was judged (rule 2); None for the caller's own domain.
+        decision: the policy's answer, or `object-held`.
+    """
+
+    action: str
+    object: ObjectKey | None
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One verdict for all targets of a request; `judged` ends with the first refusal."""
+
+    judged: tuple[Judged, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether every target is allowed."""
+        return bool(self.judged) and all(each.decision.allowed for each in self.judged)
+
+    @property
+    def deciding(self) -> Judged:
+        """The target that refused; the first one if all are allowed."""
+        return next((each for each in self.judged if not each.decision.allowed), self.judged[0])
+
+
+class Authorizer:
+    """Judges operations by one policy and one source of facts."""
+
+    def __init__(self, policy: Policy, facts: Facts, role_floor: Mapping[str, UserType]) -> None:
+        """Makes a judge.
+
+        Args:
+            policy: the loaded Polar files.
+            facts: records of one revision.
+            role_floor: the lowest user type that may hold each role.
+        """
+        self._policy, self._facts, self._role_floor = policy, facts, role_floor
+
+    def judge(self, identity: Identity, operation: Operation, client: IPAddress, now: datetime) -> Verdict:
+        """Returns the verdict for all targets of `operation`.
+
+        Raises:
+            MissingFactError: a fact is not at hand (rule 4).
+        """
+        request = Request(client, now, roles=operation.roles, anonymous=operation.anonymous)
+        targets = operation.targets or (Target("read", None),)
+        return Verdict(tuple(self._judged(identity.user, targets, request)))
+
+    def question(self, user: UserRecord | None, target: Target, request: Request) -> Question:
+        """Returns what is put to the policy for one target (rule 2)."""
+        subject = Subject(self._facts, user, self._role_floor)
+        return Question(subject, target.action, Resource(self._facts, self._subject_matter(target)), request)
+
+    def decision(self, target: Target, question: Question) -> Decision:
+        """Returns the policy's answer, closed by a deletion in progress (rule 3)."""
+        decision = self._policy.decide(question)
+        if decision.allowed and Resource(self._facts, target.object).is_held():
+            return Decision(allowed=False, reason=Reason.OBJECT_HELD)
+        return decision
+
+    def _judged(
+        self, user: UserRecord | None, targets: tuple[Target, ...], request: Request
+    ) -> Iterator[Judged]:
+        for target in targets:
+            question = self.question(user, target, request)
+            decision = self.decision(target, question)
+            yield Judged(target.action, question.resource.key, decision)
+            if not decision.allowed:
+                return
+
+    def _subject_matter(self, target: Target) -> ObjectKey | None:
+        folder = target.object.folder() if target.action == "create" and target.object else None
+        if target.object is None or folder is None:
+            return target.object
+        record = self._facts.get(target.object.fact)
+        return target.object if isinstance(record, ObjectRecord) and record.registered else folder

@@ -1,0 +1,149 @@
+"""The bundle: Polar files, route maps, role catalogue and scenarios of one folder, loaded together under one digest.
+
+Rules:
+
+1. Everything in the folder loads or nothing does; all problems are reported together, each with its place.
+2. One digest names all that decides: it covers the relative name and the bytes of every file.
+3. An action of a route that `needs(action, permission)` does not know is a problem: it could never be granted.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import yaml
+
+from gateway.errors import ConfigurationError, PolicyFileError
+from gateway.policy import Policy
+from gateway.routes import RouteTable
+from gateway.scenarios import Scenario, load_scenarios
+from models.facts import UserType
+
+MAX_FILE: Final = 1_000_000
+"""Bytes of one Polar file; Oso's parser is not made for more."""
+MAX_NESTING: Final = 200
+"""Brackets within brackets; Oso's parser ends the process at some 10,000."""
+T = TypeVar("T")
+_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What decides, as one version.
+
+    Attributes:
+        digest: names the version; the first 16 hex digits of a SHA-256.
+        policy: the loaded Polar files.
+        routes: the route maps.
+        role_floor: role → the lowest user type that may hold it.
+        scenarios: what the policy must allow and refuse.
+    """
+
+    digest: str
+    policy: Policy
+    routes: RouteTable
+    role_floor: Mapping[str, UserType]
+    scenarios: tuple[Scenario, ...]
+
+
+def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: str = "/-/") -> Bundle:
+    """Loads the folder (rule 1).
+
+    Args:
+        folder: holds `*.polar`, `roles.yaml`, `routes/` and `scenarios/`.
+        upstreams: the configured upstreams that routes may name; None to leave that unchecked.
+        prefix: the management prefix, closed to routes.
+
+    Raises:
+        ConfigurationError: something is wrong; carries every problem.
+    """
+    problems: list[str] = []
+    role_floor = _tried(problems, read_role_floor, folder) or {}
+    policy = _tried(problems, read_policy, folder)
+    scenarios = _tried(problems, load_scenarios, folder / "scenarios") or []
+
+    def load_routes(routes: Path) -> RouteTable:
+        return RouteTable.load(routes, known_roles=role_floor, upstreams=upstreams, prefix=prefix)
+
+    routes = _tried(problems, load_routes, folder / "routes")
+    if policy is not None and routes is not None:
+        problems.extend(_unknown_actions(policy, routes))
+    if problems or policy is None or routes is None:
+        raise ConfigurationError(problems)
+    return Bundle(bundle_digest(folder), policy, routes, role_floor, tuple(scenarios))
+
+
+def bundle_digest(folder: Path) -> str:
+    """Returns the digest of the folder's files (rule 2)."""
+    whole = hashlib.sha256()
+    for path in sorted(path for pattern in _PATTERNS for path in folder.glob(pattern)):
+        name, content = path.relative_to(folder).as_posix().encode(), path.read_bytes()
+        whole.update(b"%d:%b%d:%b" % (len(name), name, len(content), content))
+    return whole.hexdigest()[:16]
+
+
+def read_policy(folder: Path) -> Policy:
+    """Loads the folder's Polar files.
+
+    Raises:
+        PolicyFileError: there are none, or they cannot be loaded.
+    """
+    sources = {path.name: _polar_text(path) for path in sorted(folder.glob("*.polar"))}
+    if not sources:
+        raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
+    return Policy(sources)
+
+
+def read_role_floor(folder: Path) -> dict[str, UserType]:
+    """Returns the catalogue `roles.yaml`: role → the lowest user type that may hold it.
+
+    Raises:
+        PolicyFileError: it is missing or malformed.
+    """
+    path = folder / "roles.yaml"
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+        return {role: UserType(kind) for kind, roles in data.items() for role in roles}
+    except OSError as error:
+        raise PolicyFileError([f"{path}: {error.strerror}"]) from error
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+        raise PolicyFileError([f"roles.yaml: write lists of roles under user types: {error}"]) from error
+
+
+def _polar_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise PolicyFileError([f"{path.name}: larger than {MAX_FILE} bytes: split it or write less"])
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise PolicyFileError([f"{path.name}: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise PolicyFileError([f"{path.name}: not UTF-8 at byte {error.start}: save it as UTF-8"]) from error
+    depth = 0
+    for line, content in enumerate(text.splitlines(), 1):
+        for character in content.partition("#")[0]:
+            depth = max(0, depth + (character in "([{") - (character in ")]}"))
+            if depth > MAX_NESTING:
+                raise PolicyFileError(
+                    [f"{path.name}:{line}: more than {MAX_NESTING} brackets within brackets"]
+                )
+    return text
+
+
+def _tried(problems: list[str], load: Callable[[Path], T], path: Path) -> T | None:
+    try:
+        return load(path)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _unknown_actions(policy: Policy, routes: RouteTable) -> list[str]:
+    return [
+        f'{row.place}: action `{judged.action}` is not in actions.polar: add needs("{judged.action}", PERMISSION) there'
+        for row in routes.rows
+        for judged in row.judged
+        if judged.action not in policy.actions
+    ]

@@ -1,0 +1,95 @@
+"""Stages forward and settle, joined: one allowed request is carried to its backend, and its effects are settled on the way back.
+
+Every way out ends the effects exactly once: settled by the answer, abandoned where the backend saw nothing, else unknown.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Receive, Send
+
+from gateway.effects import Effects
+from gateway.forward import ClientGoneError, body_of, forward
+from gateway.headers import Forwarding, request_headers
+from gateway.identity import Identity
+from gateway.inbound import Inbound
+from gateway.routes import Operation
+from gateway.upstream import Answer, Outbound, Upstream, UpstreamError
+
+_ACCEPT_ENCODING: Final = b"accept-encoding"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """An allowed request on its way.
+
+    Attributes:
+        inbound: what was judged, and so what is forwarded.
+        identity: who asks.
+        operation: what it is.
+        effects: what a success makes true; None if nothing.
+        body: the whole body where the row has read it; None to stream it.
+        answer_limit: bytes of an answer that an id is read from.
+    """
+
+    inbound: Inbound
+    identity: Identity
+    operation: Operation
+    effects: Effects | None
+    body: bytes | None
+    answer_limit: int
+
+
+async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Send) -> None:
+    """Forwards the request, settles its effects when the answer's head is there, then lets the client see the answer.
+
+    Raises:
+        GatewayError: the backend gave no usable answer, or what it did cannot be recorded.
+    """
+    outbound, effects = _outbound(passage, upstream, receive), passage.effects
+    if effects is None:
+        await forward(outbound, upstream, receive, send)
+        return
+
+    async def settle(answer: Answer) -> Answer:
+        body = await answer.read(passage.answer_limit) if effects.needs_answer_body else None
+        await effects.settle(answer.status, answer.headers, body)
+        return answer
+
+    try:
+        await forward(outbound, upstream, receive, send, settle, detached=effects.must_finish)
+    except BaseException as error:
+        if not effects.ended:
+            await _unsettled(effects, error)
+        raise
+
+
+async def _unsettled(effects: Effects, error: BaseException) -> None:
+    """Ends effects whose request got no usable answer: nothing happened only if the backend surely saw nothing."""
+    if isinstance(error, (UpstreamError, ClientGoneError)) and not error.sent:
+        await effects.abandon()
+    else:
+        await effects.leave_unknown(f"no answer: {type(error).__name__}")
+
+
+def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outbound:
+    """Builds the request for the backend: the judged target, our headers, and the body as read or as it streams."""
+    inbound, user, settings = passage.inbound, passage.identity.user, upstream.settings
+    forwarding = Forwarding(
+        client=str(inbound.client),
+        scheme=inbound.scheme,
+        host=inbound.host,
+        request_id=inbound.request_id,
+        user=user.id if user else "",
+        domain=user.domain_id if user else "",
+        authorization_is_ours=passage.identity.owns_authorization,
+    )
+    host = settings.host_header.encode() if settings.host_header else None
+    headers = request_headers(
+        inbound.headers, forwarding, settings.credential, host, passage.operation.row.drop_headers
+    )
+    if passage.effects is not None and passage.effects.needs_answer_body:
+        headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
+        headers.append((_ACCEPT_ENCODING, b"identity"))
+    body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
+    return Outbound(inbound.method, inbound.target, headers, body, length, request_id=inbound.request_id)

@@ -1,0 +1,172 @@
+"""`mediagate explain`: why a request would be allowed or refused, rule by rule, and where a grant came from."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from sqlalchemy.orm import Session
+
+from gateway.cli import naming
+from gateway.cli.desk import Desk, desk_of
+from gateway.cli.failures import DONE, REFUSED
+from gateway.cli.objects import principal_text
+from gateway.cli.options import DomainOption, examples
+from gateway.cli.text import table
+from models.networks import AddressError, canonical_address
+
+if TYPE_CHECKING:
+    from gateway.bundle import Bundle
+    from gateway.explain import Ask, Explanation
+
+NOBODY: Final = "-"
+HERE: Final = "127.0.0.1"
+_VERDICTS: Final = {
+    "gate": {True: "passes", False: "refuses", None: "error"},
+    "permit": {True: "allows", False: "no", None: "error"},
+}
+EXAMPLES = examples(
+    "mediagate explain stan@example.org read asset:42",
+    "mediagate explain stan@example.org write file:/news/a.mp4 --from 10.0.0.7 --role can_write_files",
+    "mediagate explain - read asset:42   (somebody without a credential)",
+    "mediagate explain ada@example.org read asset:42 --at 2030-01-31T23:30:00+01:00",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("explain", epilog=EXAMPLES)(explain)
+
+
+def explain(  # noqa: PLR0913 - one for each option
+    context: typer.Context,
+    user: Annotated[
+        str, typer.Argument(metavar="USER", help="E-mail or id; `-` for nobody.", show_default=False)
+    ],
+    action: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACTION", help="As in route maps: read, write, create, ...", show_default=False
+        ),
+    ],
+    object_: Annotated[
+        str,
+        typer.Argument(metavar="OBJECT", help="TYPE:ID; `-` for the user's own domain.", show_default=False),
+    ],
+    *,
+    address: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="Where the request comes from.")
+    ] = HERE,
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", metavar="ROLE", help="A role that the route demands; may repeat."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="ISO time of the request; now by default.", show_default=False
+        ),
+    ] = None,
+    domain: DomainOption = None,
+) -> None:
+    """Prints every gate and permit in order with its verdict and place, and the entries that grant something.
+
+    Exit code 0: allowed, 1: refused.
+    """
+    from gateway.explain import Ask
+    from gateway.explain import explain as explained
+
+    desk = desk_of(context)
+    key = None if object_ == NOBODY else naming.object_named(object_)
+    canonical, time = _address(address), _time(at)
+    bundle = _bundle(desk)
+    with desk.store() as store:
+        with store.read() as session:
+            user_id = None if user == NOBODY else naming.the_user(session, user, domain).id
+        ask = Ask(user_id, action, key, canonical, time, tuple(role or ()))
+        found = explained(bundle, store, ask)
+        with store.read() as session:
+            document = _document(session, user, ask, found)
+    desk.tell(document, _text(document))
+    raise typer.Exit(DONE if found.decision.allowed else REFUSED)
+
+
+def _bundle(desk: Desk) -> "Bundle":
+    from gateway.bundle import load_bundle
+
+    settings = desk.settings()
+    return load_bundle(settings.policies.folder, set(settings.upstreams) or None, settings.server.prefix)
+
+
+def _address(text: str) -> Any:  # noqa: ANN401 - netaddr has no types
+    try:
+        return canonical_address(text)
+    except AddressError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _time(text: str | None) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else datetime.now(UTC)
+    except ValueError:
+        raise typer.BadParameter(f"`{text}` is no time: write 2030-01-31T23:30:00+01:00") from None
+
+
+def _document(session: Session, user: str, ask: "Ask", found: "Explanation") -> dict[str, Any]:
+    decision = found.decision
+    return {
+        "user": user,
+        "action": ask.action,
+        "object": str(ask.object) if ask.object else None,
+        "judged": str(found.judged) if found.judged else None,
+        "from": str(ask.address),
+        "at": ask.at.isoformat(),
+        "allowed": decision.allowed,
+        "reason": str(decision.reason),
+        "says": _says(found),
+        "rule": decision.rule,
+        "detail": decision.detail,
+        "steps": [
+            {
+                "kind": step.kind,
+                "name": step.name,
+                "holds": step.holds,
+                "rule": step.rule,
+                "detail": step.detail,
+            }
+            for step in found.steps
+        ],
+        "grants": [
+            {
+                "permission": permission,
+                "to": principal_text(session, grant.principal),
+                "on": str(grant.on),
+                "inherited": grant.inherited,
+            }
+            for permission, grants in found.grants.items()
+            for grant in grants
+        ],
+        "revision": found.revision,
+    }
+
+
+def _says(found: "Explanation") -> str:
+    from gateway.reasons import TABLE
+
+    return "" if found.decision.allowed else TABLE[found.decision.refusal].says
+
+
+def _text(document: dict[str, Any]) -> str:
+    asked = f"{'nobody' if document['user'] == NOBODY else document['user']} {document['action']}"
+    what = document["object"] or "in the own domain"
+    verdict = "allowed" if document["allowed"] else "refused"
+    lines = [f"{verdict}: {asked} {what} from {document['from']}", f"because: {document['reason']}"]
+    lines[1] += f" ({document['rule']})" if document["rule"] else ""
+    lines += [f"means: {document['says']}"] if document["says"] else []
+    lines += [f"detail: {document['detail']}"] if document["detail"] else []
+    lines += [f"judged: {document['judged']}"] if document["judged"] != document["object"] else []
+    steps = [{**step, "verdict": _VERDICTS[step["kind"]][step["holds"]]} for step in document["steps"]]
+    lines += ["", table(steps, ("kind", "name", "verdict", "rule"), "the policy has no rules")]
+    lines += [f"  {step['name']}: {step['detail']}" for step in steps if step["detail"]]
+    grants = [{**grant, "how": "inherited" if grant["inherited"] else "own"} for grant in document["grants"]]
+    lines += ["", table(grants, ("permission", "to", "on", "how"), "no entry grants anything")]
+    return "\n".join(lines)

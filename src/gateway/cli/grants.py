@@ -1,0 +1,100 @@
+"""`mediagate grant` and `mediagate revoke`: entries of access control lists. Entries only grant; there are no negative ones."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from gateway.cli import naming
+from gateway.cli.desk import desk_of
+from gateway.cli.objects import described
+from gateway.cli.options import ObjectArgument, examples
+from models import changes
+from models.facts import ObjectKey
+
+PrincipalArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHO",
+        help="user:E-MAIL, group:NAME, or just the name where only one is meant.",
+        show_default=False,
+    ),
+]
+PermissionArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PERMISSION[,PERMISSION]", help="read, write, delete, change-acl.", show_default=False
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds both commands."""
+    app.command("grant", epilog=GRANT_EXAMPLES)(grant)
+    app.command("revoke", epilog=REVOKE_EXAMPLES)(revoke)
+
+
+GRANT_EXAMPLES = examples(
+    "mediagate grant stan@example.org read asset:42",
+    "mediagate grant group:editors read,write collection:news --propagate",
+)
+REVOKE_EXAMPLES = examples(
+    "mediagate revoke stan@example.org read asset:42",
+    "mediagate revoke group:editors write collection:news --propagate",
+)
+
+
+def grant(
+    context: typer.Context,
+    who: PrincipalArgument,
+    permissions: PermissionArgument,
+    object_: ObjectArgument,
+    *,
+    propagate: Annotated[
+        bool, typer.Option("--propagate", help="Also for all content, at any depth.")
+    ] = False,
+) -> None:
+    """Grants permissions on an object, in addition to what is granted already."""
+    desk = desk_of(context)
+    key, wanted = naming.object_named(object_), naming.permissions_named(permissions)
+    with desk.writing() as commit:
+        principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
+        new = changes.grant(commit.session, key, principal, wanted, propagates=propagate)
+        document = {**described(commit.session, key), "granted": list(new.names)}
+    text = ", ".join(new.names)
+    also = " and its content" if propagate else ""
+    desk.tell(
+        document, f"{shown} may now {text} {key}{also}" if new else "granted already: nothing to change"
+    )
+
+
+def revoke(
+    context: typer.Context,
+    who: PrincipalArgument,
+    permissions: PermissionArgument,
+    object_: ObjectArgument,
+    *,
+    propagate: Annotated[
+        bool | None,
+        typer.Option(
+            "--propagate/--no-propagate",
+            help="Only the entry with or without content; both by default.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Takes permissions back; what is inherited from elsewhere or given to a group stays."""
+    desk = desk_of(context)
+    key, wanted = naming.object_named(object_), naming.permissions_named(permissions)
+    with desk.writing() as commit:
+        principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
+        taken = changes.revoke(commit.session, key, principal, wanted, propagates=propagate)
+        document = {**described(commit.session, key), "revoked": list(taken.names)}
+    text = ", ".join(taken.names)
+    desk.tell(document, f"took {text} on {key} from {shown}" if taken else "no such entry: nothing to change")
+
+
+def _domain_of(session: Session, key: ObjectKey) -> str | None:
+    from models.changes.rows import domain_of
+
+    return domain_of(session, key)

@@ -1,0 +1,176 @@
+"""`mediagate group`: groups and teams, the roles they give and the users in them."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from gateway.cli import naming
+from gateway.cli.desk import Desk, desk_of
+from gateway.cli.failures import CommandError
+from gateway.cli.options import DomainOption, GroupArgument, examples
+from gateway.cli.text import card, table
+from gateway.settings.reading import nearest
+from models import changes, directory
+from models.tables import Group, GroupKind
+
+RolesArgument = Annotated[
+    list[str], typer.Argument(metavar="ROLE...", help="Roles, as in can_read_assets.", show_default=False)
+]
+UsersArgument = Annotated[
+    list[str], typer.Argument(metavar="USER...", help="E-mails or ids.", show_default=False)
+]
+COLUMNS = ("name", "kind", "members", "roles", "id")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this noun."""
+    groups = typer.Typer(name="group", help="Groups and teams: roles and members.", rich_markup_mode=None)
+    groups.command(
+        "add", epilog=examples("mediagate group add editors --role can_read_assets --role can_write_assets")
+    )(add)
+    groups.command("list")(list_)
+    groups.command("show")(show)
+    groups.command("give", epilog=examples("mediagate group give editors can_read_assets can_search"))(give)
+    groups.command("take", epilog=examples("mediagate group take editors can_delete_assets"))(take)
+    groups.command("join", epilog=examples("mediagate group join editors stan@example.org bea@example.org"))(
+        join
+    )
+    groups.command("leave", epilog=examples("mediagate group leave editors stan@example.org"))(leave)
+    app.add_typer(groups)
+
+
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The group's name.", show_default=False)],
+    *,
+    team: Annotated[bool, typer.Option("--team", help="Make it a team; decisions treat both alike.")] = False,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", metavar="ROLE", help="Give it; may repeat.")
+    ] = None,
+    domain: DomainOption = None,
+) -> None:
+    """Adds a group or team."""
+    desk = desk_of(context)
+    check_roles(desk, role or [])
+    with desk.writing() as commit:
+        session = commit.session
+        home = naming.the_domain(session, domain)
+        kind = GroupKind.TEAM if team else GroupKind.GROUP
+        group = changes.create_group(session, home.id, name, kind=kind)
+        for each in role or ():
+            changes.give_role(session, group.id, each)
+        document = described(session, group)
+    desk.tell(document, f"added {group.kind.lower()} {group.name} to domain {home.name}")
+
+
+def list_(context: typer.Context, *, domain: DomainOption = None) -> None:
+    """Lists groups and teams."""
+    desk = desk_of(context)
+    with desk.reading() as session:
+        home = naming.the_domain(session, domain).id if domain else None
+        rows = [described(session, group) for group in directory.list_groups(session, home)]
+    text = [{**row, "members": len(row["members"])} for row in rows]
+    desk.tell(rows, table(text, COLUMNS, "no groups: add one with `mediagate group add NAME`"))
+
+
+def show(context: typer.Context, group: GroupArgument, *, domain: DomainOption = None) -> None:
+    """Shows a group with its roles and members."""
+    desk = desk_of(context)
+    with desk.reading() as session:
+        document = described(session, naming.the_group(session, group, domain))
+    desk.tell(document, card(document))
+
+
+def give(
+    context: typer.Context, group: GroupArgument, roles: RolesArgument, *, domain: DomainOption = None
+) -> None:
+    """Gives roles to a group."""
+    check_roles(desk_of(context), roles)
+    _each(context, group, domain, roles, changes.give_role, "{group} now gives {names}")
+
+
+def take(
+    context: typer.Context, group: GroupArgument, roles: RolesArgument, *, domain: DomainOption = None
+) -> None:
+    """Takes roles from a group."""
+    _each(context, group, domain, roles, changes.take_role, "{group} no longer gives {names}")
+
+
+def join(
+    context: typer.Context, group: GroupArgument, users: UsersArgument, *, domain: DomainOption = None
+) -> None:
+    """Makes users members of a group."""
+
+    def add_member(session: Session, group_id: str, user: str) -> bool:
+        return changes.add_member(session, group_id, _member(session, group_id, user))
+
+    _each(context, group, domain, users, add_member, "{names} joined {group}")
+
+
+def leave(
+    context: typer.Context, group: GroupArgument, users: UsersArgument, *, domain: DomainOption = None
+) -> None:
+    """Takes users out of a group."""
+
+    def remove_member(session: Session, group_id: str, user: str) -> bool:
+        return changes.remove_member(session, group_id, _member(session, group_id, user))
+
+    _each(context, group, domain, users, remove_member, "{names} left {group}")
+
+
+def described(session: Session, group: Group) -> dict[str, Any]:
+    """Returns what is told of a group."""
+    return {
+        "id": group.id,
+        "name": group.name,
+        "kind": str(group.kind),
+        "roles": list(directory.list_roles(session, group.id)),
+        "members": [user.email for user in directory.list_members(session, group.id)],
+        "domain": directory.find_domain(session, group.domain_id).name,
+    }
+
+
+def check_roles(desk: Desk, roles: list[str]) -> None:
+    """Refuses a role that the policies' catalogue does not know: it would silently give nothing.
+
+    Where the catalogue cannot be read (the policies stand on another machine), nothing is refused.
+    """
+    from gateway.bundle import read_role_floor
+    from gateway.errors import PolicyFileError
+
+    try:
+        known = read_role_floor(desk.settings().policies.folder)
+    except PolicyFileError:
+        return
+    unknown = [
+        f"there is no role `{role}` in roles.yaml{nearest(role, known)}"
+        for role in roles
+        if role not in known
+    ]
+    if unknown:
+        raise CommandError(*unknown)
+
+
+def _member(session: Session, group_id: str, user: str) -> str:
+    group = naming.the_group(session, group_id)
+    return naming.the_user(session, user, group.domain_id).id
+
+
+def _each(
+    context: typer.Context,
+    group: str,
+    domain: str | None,
+    names: list[str],
+    change: Callable[[Session, str, str], bool],
+    said: str,
+) -> None:
+    """Makes one change for each name, all in one commit, and tells what is new."""
+    desk = desk_of(context)
+    with desk.writing() as commit:
+        found = naming.the_group(commit.session, group, domain)
+        changed = [name for name in names if change(commit.session, found.id, name)]
+        document = {**described(commit.session, found), "changed": changed}
+    sentence = said.format(group=found.name, names=", ".join(changed)) if changed else "nothing to change"
+    desk.tell(document, sentence)

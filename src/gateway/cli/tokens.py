@@ -1,0 +1,152 @@
+"""`mediagate token`: credentials; the text of a token is printed once and kept nowhere."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import typer
+from sqlalchemy.orm import Session
+
+from gateway.cli import naming
+from gateway.cli.desk import Desk, desk_of
+from gateway.cli.options import DomainOption, UserArgument, examples
+from gateway.cli.text import card, table
+from gateway.quantities import seconds
+from models import changes, directory
+from models.tables import Application, Token, TokenUse, User
+
+DEFAULT_APP: Final = "command-line"
+DEFAULT_EXPIRY: Final = "30d"
+NEVER: Final = "never"
+COLUMNS = ("id", "user", "app", "state", "created", "expires", "last_used")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this noun."""
+    tokens = typer.Typer(name="token", help="Credentials of users.", rich_markup_mode=None)
+    tokens.command("create", epilog=CREATE_EXAMPLES)(create)
+    tokens.command("list")(list_)
+    tokens.command("revoke", epilog=examples("mediagate token revoke 3f1c0a52-..."))(revoke)
+    app.add_typer(tokens)
+
+
+CREATE_EXAMPLES = examples(
+    "mediagate token create stan@example.org",
+    "mediagate token create stan@example.org --app player --expires never",
+)
+
+
+def create(
+    context: typer.Context,
+    user: UserArgument,
+    *,
+    app: Annotated[
+        str, typer.Option("--app", metavar="NAME", help="The application that will use it.")
+    ] = DEFAULT_APP,
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="SPAN", help="How long it is valid: 12h, 30d, never.")
+    ] = DEFAULT_EXPIRY,
+    domain: DomainOption = None,
+) -> None:
+    """Makes a token for a user and prints it, once, with the App-ID that goes with it."""
+    desk = desk_of(context)
+    end = until(expires)
+    with desk.writing() as commit:
+        found = naming.the_user(commit.session, user, domain)
+        issued = issue(commit.session, found, app, end)
+    desk.tell(issued, told(desk, issued))
+
+
+def list_(
+    context: typer.Context,
+    user: Annotated[
+        str | None, typer.Argument(metavar="[USER]", help="Only this user's.", show_default=False)
+    ] = None,
+    *,
+    domain: DomainOption = None,
+) -> None:
+    """Lists tokens, revoked and expired ones included; never their text."""
+    desk = desk_of(context)
+    with desk.reading() as session:
+        owner = naming.the_user(session, user, domain).id if user else None
+        rows = [_described(session, token) for token in directory.list_tokens(session, owner)]
+    desk.tell(rows, table(rows, COLUMNS, "no tokens: make one with `mediagate token create USER`"))
+
+
+def revoke(
+    context: typer.Context,
+    token: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.", show_default=False)],
+) -> None:
+    """Revokes a token for good; requests that begin afterwards are refused."""
+    desk = desk_of(context)
+    with desk.writing() as commit:
+        document = _described(commit.session, changes.revoke_token(commit.session, token))
+    desk.tell(document, f"revoked token {token} of {document['user']}")
+
+
+def issue(session: Session, user: User, app: str, end: datetime | None) -> dict[str, Any]:
+    """Makes a token for an application, which is made if there is none of this name; returns it with its text."""
+    application = naming.the_application(session, user.domain_id, app) or changes.create_application(
+        session, user.domain_id, app
+    )
+    token, text = changes.issue_token(session, user.id, application.id, expires=end)
+    return {
+        "id": token.id,
+        "user": user.email,
+        "app": application.name,
+        "app_id": application.id,
+        "token": text,
+        "expires": _when(token.expires) or NEVER,
+    }
+
+
+def told(desk: Desk, issued: dict[str, Any]) -> str:
+    """Returns what a person is told of a fresh token: both halves, and a line to try them with."""
+    lines = {
+        "user": issued["user"],
+        "App-ID": issued["app_id"],
+        "Auth-Token": issued["token"],
+        "expires": issued["expires"],
+    }
+    curl = f"curl -H 'App-ID: {issued['app_id']}' -H 'Auth-Token: {issued['token']}' {_address(desk)}"
+    return f"{card(lines)}\n\nThe token is shown only now. Try it:\n  {curl}"
+
+
+def until(text: str) -> datetime | None:
+    """Returns when a span that begins now ends; None for `never`."""
+    if text == NEVER:
+        return None
+    try:
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds(text))
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"`{text}` is no span: write 12h, 30d or never") from None
+
+
+def _address(desk: Desk) -> str:
+    server = desk.settings().server
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{server.port}/"
+
+
+def _described(session: Session, token: Token) -> dict[str, Any]:
+    user, application = session.get(User, token.user_id), session.get(Application, token.application_id)
+    use = session.get(TokenUse, token.id)
+    return {
+        "id": token.id,
+        "user": user.email if user else token.user_id,
+        "app": application.name if application else token.application_id,
+        "app_id": token.application_id,
+        "state": _state(token),
+        "created": _when(token.created),
+        "expires": _when(token.expires) or NEVER,
+        "last_used": _when(use.last_used) if use else None,
+    }
+
+
+def _state(token: Token) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires is not None and token.expires <= datetime.now(UTC) else "valid"
+
+
+def _when(time: datetime | None) -> str | None:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None

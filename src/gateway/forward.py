@@ -1,0 +1,239 @@
+"""Stage forward: the bytes, both ways, and what happens when one side leaves.
+
+Rules:
+
+1. Nothing is held: pieces go on as they come. Only a body of known, small length is gathered first, so that a slow client
+   does not take a backend's connection meanwhile.
+2. The client hears nothing before the backend's head is there and `on_answer` has settled what it makes true.
+3. A client that leaves ends the backend's work. `detached` defers that until `on_answer` is done: what a success makes
+   true must not depend on who still listens. A body that the client breaks off ends it in any case.
+4. An answer that breaks off raises and is never ended with an empty last message: the server would take that for its end.
+5. The server's `send` does not fail after the client left, so `receive` is watched beside the answer. The watch
+   begins after `PATIENCE`: most answers are over before.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from starlette.types import Receive, Send
+
+from gateway.errors import GatewayError
+from gateway.headers import response_headers
+from gateway.reasons import Reason
+from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream
+
+SMALL_BODY: Final = 65536
+"""Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
+PATIENCE: Final = 0.05
+"""Seconds after which the client is watched (rule 5)."""
+
+MAX_LENGTH_DIGITS: Final = 18
+"""Of a `Content-Length`."""
+
+OnAnswer = Callable[[Answer], Awaitable[Answer]]
+
+
+class ClientGoneError(Exception):
+    """The client left; there is nobody to answer.
+
+    Attributes:
+        sent: whether the backend may have seen the request; see `gateway.upstream.UpstreamError`.
+    """
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__("the client left")
+        self.sent = sent
+
+
+class BrokenOffError(Exception):
+    """The answer broke off after the client had its head: only the connection's end can still tell."""
+
+
+class Carried(NamedTuple):
+    """What the client got."""
+
+    status: int
+    octets: int
+
+
+class ClientBody:
+    """The body of the client's request, in pieces as the server hands them over; read once.
+
+    Attributes:
+        over: set by `aclose`: nobody reads the body any more, and the client can be watched.
+    """
+
+    __slots__ = ("_more", "_receive", "over")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+        self.over = asyncio.Event()
+
+    def __aiter__(self) -> "ClientBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Returns the next piece; may be empty.
+
+        Raises:
+            ClientGoneError: the client left before the end.
+        """
+        if not self._more:
+            raise StopAsyncIteration
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError(sent=True)
+        self._more = message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        return piece
+
+    async def aclose(self) -> None:
+        """Gives up the rest."""
+        self.over.set()
+
+
+def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[ClientBody | None, int | None]:
+    """Returns `body` and `length` of an `Outbound` as the client's own framing says (RFC 9112 6.3).
+
+    Raises:
+        GatewayError: the framing has two readings.
+    """
+    lengths = [value for name, value in headers if name == b"content-length"]
+    if any(name == b"transfer-encoding" for name, _ in headers):
+        if lengths:
+            raise GatewayError(Reason.BAD_HEADERS, "both a length and a transfer coding")
+        return ClientBody(receive), None
+    if not lengths:
+        return None, None
+    if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > MAX_LENGTH_DIGITS:
+        raise GatewayError(Reason.BAD_HEADERS, "not one length that is a number")
+    length = int(lengths[0])
+    return ClientBody(receive) if length else None, length
+
+
+async def forward(
+    outbound: Outbound,
+    upstream: Upstream,
+    receive: Receive,
+    send: Send,
+    on_answer: OnAnswer | None = None,
+    *,
+    detached: bool = False,
+) -> Carried:
+    """Asks the backend and carries its answer to the client; returns what the client got.
+
+    Args:
+        outbound: what is asked; a `ClientBody` in it must read from the same `receive`.
+        upstream: who is asked.
+        receive: of the client's request.
+        send: of the client's request; nothing was sent yet.
+        on_answer: is given the answer before the client hears of it, may `read` its body, and returns what the client
+            gets; what it raises is raised from here, and the client gets nothing.
+        detached: rule 3. The caller runs this as a task that the end of the client's request does not cancel.
+
+    Raises:
+        UpstreamError: no usable answer; the client heard nothing, and its `sent` says what the backend may have seen.
+        UploadBrokenError: the client's body is not as long as it said; the client heard nothing.
+        ClientGoneError: the client left; with `detached` either before its body was whole, or after `on_answer`.
+        BrokenOffError: rule 4; the caller lets it reach the server.
+    """
+    watch = _Watch(receive, outbound.body)
+    outbound = await _gathered(outbound)
+    if not detached:
+        watch.begin()
+    try:
+        async with upstream.exchange(outbound) as answer:
+            if on_answer is not None:
+                answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
+            if detached:
+                watch.begin()
+            return await _carry(answer, outbound.request_id, send)
+    except asyncio.CancelledError:
+        watch.settle()
+        raise
+    finally:
+        watch.end()
+
+
+async def _gathered(outbound: Outbound) -> Outbound:
+    """Reads a small body whole (rule 1)."""
+    body, length = outbound.body, outbound.length
+    if not isinstance(body, ClientBody) or length is None or length > SMALL_BODY:
+        return outbound
+    pieces = bytearray()
+    try:
+        async for piece in body:
+            pieces += piece
+            if len(pieces) > length:
+                break
+    except ClientGoneError:
+        raise ClientGoneError(sent=False) from None
+    await body.aclose()
+    if len(pieces) != length:
+        raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
+    return replace(outbound, body=bytes(pieces), length=None)
+
+
+async def _carry(answer: Answer, request_id: str, send: Send) -> Carried:
+    headers = response_headers(answer.headers, request_id)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    octets = 0
+    try:
+        if not answer.ready and answer.header(b"content-length") is None:
+            # an endless answer: its head must not wait for its first event
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+        while True:
+            piece = await answer.chunk()
+            octets += len(piece)
+            more = not answer.ended
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+            if not more:
+                return Carried(answer.status, octets)
+    except GatewayError as error:
+        raise BrokenOffError(str(error)) from error
+
+
+class _Watch:
+    """Cancels the task that made it when the client leaves (rule 5)."""
+
+    __slots__ = ("_body", "_cancelling", "_gone", "_receive", "_task", "_timer", "_watcher")
+
+    def __init__(self, receive: Receive, body: object) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("forwarding runs in a task")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._receive = receive
+        self._body = body if isinstance(body, ClientBody) else None
+        self._gone = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def settle(self) -> None:
+        """Turns a cancellation of our own into `ClientGoneError`; leaves others be."""
+        if self._gone and self._task.uncancel() <= self._cancelling:
+            raise ClientGoneError(sent=True) from None
+
+    def _start(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        if self._body is not None:
+            await self._body.over.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self._task.cancel()

@@ -1,0 +1,164 @@
+"""The groups of settings, each with its fields, their forms, defaults and one sentence for operators.
+
+Whoever needs another bound or path adds it here, runs the tests and follows what they say about `docs/settings.md`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from gateway.settings.credential import CredentialSection
+from gateway.settings.forms import (
+    CaFile,
+    Duration,
+    Form,
+    HiddenReasons,
+    HostHeader,
+    ListenAddress,
+    Networks,
+    Output,
+    PlacedPath,
+    Prefix,
+    Size,
+    StoreUrl,
+    UpstreamUrl,
+)
+from models.networks import NetworkSet
+
+Port = Annotated[int, Field(ge=0, le=65535), Form("whole number")]
+Count = Annotated[int, Field(ge=1), Form("whole number")]
+Waiting = Annotated[int, Field(ge=0), Form("whole number")]
+
+
+class Section(BaseModel):
+    """A group of settings; what it does not name is a mistake."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+        revalidate_instances="always",
+    )
+
+
+class ServerSection(Section):
+    """Where the gateway listens."""
+
+    host: ListenAddress = Field(default="127.0.0.1", description="address to listen on")
+    port: Port = Field(default=8080, description="port to listen on; 0 takes a free one")
+    prefix: Prefix = Field(
+        default="/-/", description="path prefix of the gateway's own pages, closed to routes"
+    )
+    workers: Count = Field(default=1, description="worker processes")
+    backlog: Count = Field(default=1024, description="connections that may wait to be accepted")
+    max_connections: Count = Field(
+        default=10_000, description="open connections of one worker, idle ones included"
+    )
+    header_timeout: Duration = Field(default=10.0, description="time for a client to send its request head")
+    drain_timeout: Duration = Field(
+        default=30.0, description="time for requests to end when the gateway stops"
+    )
+
+
+class StoreSection(Section):
+    """Where facts are kept."""
+
+    url: StoreUrl = Field(
+        default="sqlite:///mediagate.db", description="SQLite file or PostgreSQL database", repr=False
+    )
+    poll_interval: Duration = Field(default=1.0, description="time between looks for changes made elsewhere")
+    max_staleness: Duration = Field(
+        default=10.0,
+        description="age of facts from which nothing is decided (503); above `store.poll_interval`",
+    )
+    busy_timeout: Duration = Field(default=5.0, description="time to wait for another writer")
+
+    @field_validator("max_staleness")
+    @classmethod
+    def _above_poll_interval(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("poll_interval", 0):
+            raise ValueError("must be longer than `store.poll_interval`, or every request is refused")
+        return value
+
+
+class PoliciesSection(Section):
+    """What decides."""
+
+    folder: PlacedPath = Field(
+        default=Path("policies"), description="folder of Polar files, roles, route maps and scenarios"
+    )
+
+
+class ProxiesSection(Section):
+    """Whose word about the client's address is believed."""
+
+    trusted: Networks = Field(
+        default=(), description="proxies in front of the gateway whose `X-Forwarded-*` headers are believed"
+    )
+
+    @property
+    def networks(self) -> NetworkSet:
+        """The trusted proxies, ready to be asked."""
+        return NetworkSet.of(self.trusted)
+
+
+class AuditSection(Section):
+    """Where decisions are recorded."""
+
+    path: Output = Field(
+        default=Path("-"), description="file that gets one line for each decision; `-` is standard output"
+    )
+
+
+class RefusalsSection(Section):
+    """What a refusal tells."""
+
+    hide: HiddenReasons = Field(
+        default=frozenset(), description="public reasons that are answered with 404 instead of 403"
+    )
+
+
+class LimitsSection(Section):
+    """Bounds on what others may make us hold."""
+
+    routes_body: Size = Field(default=65_536, description="largest body that a route reads ids from")
+    effects_answer: Size = Field(
+        default=65_536, description="largest backend answer that an effect reads an id from"
+    )
+    facts_cached: Count = Field(default=200_000, description="facts that one worker keeps at hand")
+
+
+class UpstreamSection(Section):
+    """A backend."""
+
+    url: UpstreamUrl = Field(description="`http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`")
+    host: HostHeader = Field(
+        default="keep", description="`Host` sent to the backend; `keep` sends the client's"
+    )
+    credential: CredentialSection = CredentialSection()
+    max_connections: Count = Field(default=64, description="open connections, of each worker")
+    queue_limit: Waiting = Field(default=512, description="requests that may wait for a connection")
+    queue_timeout: Duration = Field(default=10.0, description="time that one may wait")
+    connect_timeout: Duration = Field(
+        default=5.0, description="time for a connection, its TLS handshake included"
+    )
+    read_timeout: Duration = Field(default=60.0, description="time without a byte of the answer")
+    write_timeout: Duration = Field(
+        default=30.0, description="time in which the backend takes nothing of a request"
+    )
+    idle_timeout: Duration = Field(
+        default=4.0, description="time that an unused connection is kept; below the backend's own"
+    )
+    max_head_bytes: Size = Field(default=65_536, description="status line and headers of an answer together")
+    max_headers: Count = Field(default=200, description="headers of an answer")
+    ca_file: CaFile | None = Field(
+        default=None, description="certificates that an https backend is checked with"
+    )
+
+    @model_validator(mode="after")
+    def _ca_file_fits(self) -> Self:
+        if self.ca_file is not None and not self.url.startswith("https:"):
+            raise ValueError("`ca_file` is for an `https` url")
+        return self

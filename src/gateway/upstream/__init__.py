@@ -1,0 +1,41 @@
+"""The connection to a backend: our own, on llhttp. This is its one door; nothing outside imports the files behind it.
+
+`settings` what an operator sets · `outbound` the request · `answer` the answer · `upstream` who is asked ·
+`exchange` one request and its answer · `upload` the request's body · `parser` reading an answer, without I/O ·
+`pool` who gets which connection · `connection` bytes · `errors` what can go wrong
+"""
+
+from gateway.headers import Credential, CredentialKind
+from gateway.upstream.answer import Answer
+from gateway.upstream.errors import (
+    AnswerTooLargeError,
+    UploadBrokenError,
+    UpstreamBrokenError,
+    UpstreamBusyError,
+    UpstreamDownError,
+    UpstreamError,
+    UpstreamSlowError,
+    UpstreamTruncatedError,
+)
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.outbound import Outbound
+from gateway.upstream.settings import UpstreamSettings
+from gateway.upstream.upstream import Upstream
+
+__all__ = [
+    "Answer",
+    "AnswerTooLargeError",
+    "Credential",
+    "CredentialKind",
+    "Exchange",
+    "Outbound",
+    "UploadBrokenError",
+    "Upstream",
+    "UpstreamBrokenError",
+    "UpstreamBusyError",
+    "UpstreamDownError",
+    "UpstreamError",
+    "UpstreamSettings",
+    "UpstreamSlowError",
+    "UpstreamTruncatedError",
+]

@@ -1,0 +1,33 @@
+"""One backend, as the rest of the gateway knows it."""
+
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.outbound import Outbound
+from gateway.upstream.pool import Pool
+from gateway.upstream.settings import UpstreamSettings
+
+
+class Upstream:
+    """One backend and the connections of one worker to it; made once, used from one event loop.
+
+    Attributes:
+        settings: what the operator set.
+        pool: its connections; read for metrics.
+    """
+
+    __slots__ = ("pool", "settings")
+
+    def __init__(self, settings: UpstreamSettings) -> None:
+        self.settings = settings
+        self.pool = Pool(settings)
+
+    def exchange(self, request: Outbound) -> Exchange:
+        """Returns the context in which the backend is asked; entering it gives the `Answer`, once its head is there.
+
+        Raises:
+            GatewayError: on entering; see `Exchange.__aenter__`.
+        """
+        return Exchange(self.pool, self.settings, request)
+
+    async def close(self) -> None:
+        """Cuts all connections; exchanges under way fail."""
+        await self.pool.close()

@@ -1,0 +1,132 @@
+"""What one process holds, and the order in which it starts and stops. There are no globals.
+
+Start: settings → audit → store → bundle → facts → upstreams. Stop: the other way round, each step whatever the others do.
+A start that fails undoes what was started and says why; nothing is served before all of it stands.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.audit import AuditLog
+from gateway.bundle import Bundle, load_bundle
+from gateway.facts_keeper import FactsKeeper
+from gateway.identity import Identity
+from gateway.reasons import Reason
+from gateway.settings import Settings
+from gateway.upstream import Upstream
+from models.networks import NetworkSet
+from models.store import Store, StoreUnavailableError
+
+LOG = logging.getLogger(__name__)
+USES_INTERVAL: Final = 60.0
+"""Seconds between writes of when tokens were last used; coarse, so that reading costs no write."""
+MAX_USES: Final = 100_000
+"""Tokens whose use is remembered between writes."""
+
+
+class Worker:
+    """The parts of a running gateway; valid between `start` and `stop`.
+
+    Attributes:
+        settings: as loaded.
+        trusted: the proxies whose word about the client is believed.
+        hidden: public reasons whose 403 becomes 404.
+        bundle: what decides now; replaced whole, so a request reads it once.
+        store: where facts are kept.
+        facts: the facts at hand.
+        audit: where decisions are recorded.
+        upstreams: the backends by name.
+    """
+
+    bundle: Bundle
+    store: Store
+    facts: FactsKeeper
+    audit: AuditLog
+    upstreams: dict[str, Upstream]
+
+    def __init__(self, settings: Settings) -> None:
+        """Takes the settings; `start` makes the rest."""
+        self.settings = settings
+        self.trusted: NetworkSet = settings.proxies.networks
+        self.hidden: frozenset[Reason] = frozenset(settings.refusals.hide)
+        self._uses: dict[str, datetime] = {}
+        self._unfinished: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Starts everything, in order.
+
+        Raises:
+            ConfigurationError: settings or policies are wrong.
+            StoreError: the store cannot be used.
+            OSError: the audit file cannot be opened.
+            GatewayError: the store does not answer.
+        """
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            self.audit = AuditLog(str(settings.audit.path))
+            stack.callback(self.audit.close)
+            self.store = Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout)
+            stack.callback(self.store.close)
+            self.bundle = load_bundle(
+                settings.policies.folder, set(settings.upstreams), settings.server.prefix
+            )
+            self.facts = FactsKeeper(
+                self.store,
+                poll_interval=settings.store.poll_interval,
+                max_staleness=settings.store.max_staleness,
+                max_records=settings.limits.facts_cached,
+            )
+            await self.facts.start()
+            stack.push_async_callback(self.facts.stop)
+            self.upstreams = {}
+            for name, upstream in settings.upstream_settings().items():
+                self.upstreams[name] = Upstream(upstream)
+                stack.push_async_callback(self.upstreams[name].close)
+            stack.push_async_callback(_stopped, asyncio.create_task(self._write_uses()))
+            stack.push_async_callback(self._flush_uses)
+            stack.push_async_callback(self._finish)
+            self._stack = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Stops everything that was started."""
+        await self._stack.aclose()
+
+    async def to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work` as a task that outlives the request's own, should that be cancelled; stopping waits for it."""
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        await asyncio.shield(task)
+
+    async def _finish(self) -> None:
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=self.settings.server.drain_timeout)
+
+    def note_use(self, identity: Identity) -> None:
+        """Remembers that the token was used now; written later, together with others."""
+        if len(self._uses) < MAX_USES:
+            self._uses[identity.token_digest] = datetime.now(UTC)
+
+    async def _write_uses(self) -> None:
+        while True:
+            await asyncio.sleep(USES_INTERVAL)
+            await self._flush_uses()
+
+    async def _flush_uses(self) -> None:
+        uses, self._uses = self._uses, {}
+        if not uses:
+            return
+        try:
+            await asyncio.to_thread(self.store.note_token_uses, uses)
+        except StoreUnavailableError as error:
+            LOG.warning("the last use of %d tokens was not written: %s", len(uses), error)
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

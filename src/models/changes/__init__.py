@@ -1,0 +1,96 @@
+"""The rules of every write, and the only functions that change what is stored.
+
+Each takes the session of an open write first (`Store.write`), checks before it changes, and raises a ChangeError whose
+message says what to do; what it was asked to do is then not done, not even in part.
+
+| file | what it changes |
+|---|---|
+| domains, users, groups | who there is, and which roles groups give |
+| tokens | applications, and the credentials that users have for them |
+| objects, placements | what there is, whose it is, and in which collections it stands |
+| acl | who may do what with an object |
+| networks | from where |
+| effects | what a forwarded request makes true |
+| names, rows, errors | the forms of names, finding rows, the reasons for refusing |
+"""
+
+from models.changes.acl import grant, parse_principal, revoke
+from models.changes.domains import create_domain, set_domain_status
+from models.changes.effects import (
+    Created,
+    Lock,
+    Settled,
+    abandon_intent,
+    mark_unknown,
+    open_intent,
+    settle_create,
+    settle_delete,
+)
+from models.changes.errors import (
+    BusyError,
+    ChangeError,
+    ConflictError,
+    CycleError,
+    InvalidError,
+    UnknownError,
+)
+from models.changes.groups import (
+    add_member,
+    create_group,
+    delete_group,
+    give_role,
+    remove_member,
+    set_roles,
+    take_role,
+)
+from models.changes.networks import allow_network, disallow_network, set_allow_list
+from models.changes.objects import change_owner, delete_object, register_object
+from models.changes.placements import place, unplace
+from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
+from models.changes.users import UserAttributes, create_user, update_user
+from models.tables import IntentKind
+
+__all__ = [
+    "BusyError",
+    "ChangeError",
+    "ConflictError",
+    "Created",
+    "CycleError",
+    "IntentKind",
+    "InvalidError",
+    "Lock",
+    "Settled",
+    "UnknownError",
+    "UserAttributes",
+    "abandon_intent",
+    "add_member",
+    "allow_network",
+    "change_owner",
+    "create_application",
+    "create_domain",
+    "create_group",
+    "create_user",
+    "delete_group",
+    "delete_object",
+    "disallow_network",
+    "give_role",
+    "grant",
+    "issue_token",
+    "mark_unknown",
+    "open_intent",
+    "parse_principal",
+    "place",
+    "register_object",
+    "remove_member",
+    "revoke",
+    "revoke_token",
+    "set_allow_list",
+    "set_domain_status",
+    "set_roles",
+    "settle_create",
+    "settle_delete",
+    "take_role",
+    "token_digest",
+    "unplace",
+    "update_user",
+]

@@ -1,0 +1,42 @@
+"""Changes to system domains."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.changes.errors import ConflictError
+from models.changes.names import checked_choice, checked_id, checked_name, new_id, shown
+from models.changes.rows import add, the_domain
+from models.facts import DomainStatus
+from models.tables import SystemDomain
+
+
+def create_domain(session: Session, name: str, *, id_: str | None = None) -> SystemDomain:
+    """Makes a domain that works and restricts no addresses.
+
+    Raises:
+        ConflictError: the name or id is taken.
+        InvalidError: the name or id has a form that is not allowed.
+    """
+    checked_name(name, "domain")
+    if session.scalar(select(SystemDomain.id).where(SystemDomain.name == name)):
+        raise ConflictError(f"there is a domain {shown(name)} already: choose another name")
+    id_ = checked_id(id_ or new_id(), "domain")
+    if session.get(SystemDomain, id_):
+        raise ConflictError(f"there is a domain with id {shown(id_)} already: choose another id")
+    return add(
+        session,
+        SystemDomain(id=id_, name=name, status=DomainStatus.ACTIVE, allow_list_enabled=False),
+    )
+
+
+def set_domain_status(session: Session, domain_id: str, status: DomainStatus) -> SystemDomain:
+    """Sets whether the domain works; FROZEN and DEACTIVATED admit nobody.
+
+    Raises:
+        InvalidError: there is no such status.
+        UnknownError: there is no such domain.
+    """
+    domain = the_domain(session, domain_id)
+    domain.status = checked_choice(status, DomainStatus, "domain status")
+    session.flush()
+    return domain

@@ -1,0 +1,123 @@
+"""The forms of names: ids, e-mails, types, roles, paths; what has another form is refused, never repaired.
+
+Rules:
+
+1. Ids are compared bytewise, so two that look alike are two. They hold no control characters (log lines, headers).
+2. A path id has one spelling: `/a/b`, without empty, `.` or `..` segments and without a slash at the end.
+3. An e-mail is compared in lower case, and kept so.
+"""
+
+import re
+import unicodedata
+from enum import StrEnum
+from typing import TypeVar
+from uuid import uuid4
+
+from models.changes.errors import InvalidError
+from models.facts import ObjectKey
+
+MAX_ID_BYTES = 1_024
+"""Bytes of an id in UTF-8; two of them and their types fit into one index row of PostgreSQL."""
+
+MAX_WORD = 64
+"""Characters of a type or role name."""
+
+MAX_TEXT = 4_096
+"""Characters of a name, title, description, link or note."""
+
+MAX_EMAIL = 254
+"""Characters of an e-mail (RFC 5321, 4.5.3.1.3)."""
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_SHOWN = 64
+
+
+def new_id() -> str:
+    """Returns an id that nobody else has."""
+    return str(uuid4())
+
+
+def checked_id(text: str, what: str) -> str:
+    """Returns `text` if it may be the id of a `what` (rule 1)."""
+    if not text:
+        raise InvalidError(f"the id of a {what} is empty")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidError(f"the id of a {what} is not valid Unicode") from None
+    if size > MAX_ID_BYTES:
+        raise InvalidError(f"the id of a {what} has {size} bytes, at most {MAX_ID_BYTES} are allowed")
+    if has_control(text):
+        raise InvalidError(f"the id {shown(text)} of a {what} holds a control character")
+    return text
+
+
+def checked_key(key: ObjectKey) -> ObjectKey:
+    """Returns `key` if its type and id are well formed, for a path in its one spelling (rule 2)."""
+    checked_word(key.type, "object type")
+    checked_id(key.id, key.type)
+    if key.id.startswith("/") and key.id != "/":
+        segments = key.id[1:].split("/")
+        if not {"", ".", ".."}.isdisjoint(segments):
+            raise InvalidError(
+                f"the path {shown(key.id)} has an empty, `.` or `..` segment: write it as `/a/b`"
+            )
+    return key
+
+
+def checked_word(text: str, what: str) -> str:
+    """Returns `text` if it may be an object type or role."""
+    if len(text) > MAX_WORD or not _WORD.fullmatch(text):
+        raise InvalidError(
+            f"{shown(text)} is no {what}: use up to {MAX_WORD} lower-case letters, digits and `_`"
+        )
+    return text
+
+
+def checked_name(text: str, what: str) -> str:
+    """Returns `text` if it may be the name of a `what`: something to read on one line."""
+    if not text.strip():
+        raise InvalidError(f"the name of a {what} is empty")
+    return checked_text(text, what)
+
+
+def checked_text(text: str, what: str) -> str:
+    """Returns `text` if it may be kept as text about a `what`; it may be empty and have several lines."""
+    if len(text) > MAX_TEXT:
+        raise InvalidError(
+            f"a text of this {what} has {len(text)} characters, at most {MAX_TEXT} are allowed"
+        )
+    if has_control(text.replace("\n", " ").replace("\t", " ")):
+        raise InvalidError(f"{shown(text)} of a {what} holds a control character")
+    return text
+
+
+def checked_email(text: str) -> str:
+    """Returns `text` in lower case if it may be an e-mail address (rule 3)."""
+    name, at, host = text.partition("@")
+    if not (name and at and host) or "@" in host or len(text) > MAX_EMAIL:
+        raise InvalidError(f"{shown(text)} is not an e-mail address: write NAME@HOST")
+    if any(char.isspace() for char in text) or has_control(text):
+        raise InvalidError(f"the e-mail address {shown(text)} holds a space or control character")
+    return text.lower()
+
+
+def checked_choice(value: str, words: type[Choice], what: str) -> Choice:
+    """Returns the member of the enum `words` that `value` names."""
+    try:
+        return words(value)
+    except ValueError:
+        raise InvalidError(f"{shown(value)} is no {what}: use one of {', '.join(words)}") from None
+
+
+def has_control(text: str) -> bool:
+    """Tells whether a character is a control character, a line separator or half a surrogate pair."""
+    return any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text)
+
+
+def shown(text: str) -> str:
+    """Returns `text` as a message may show it: in back-ticks, short, without control characters."""
+    clean = "".join("?" if has_control(char) else char for char in text[:_SHOWN])
+    return f"`{clean}{'...' if len(text) > _SHOWN else ''}`"

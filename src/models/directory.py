@@ -1,0 +1,198 @@
+"""Looking things up by what people call them, and listing them; for the command line, on any session."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from models.changes import ConflictError, UnknownError
+from models.changes.names import shown
+from models.facts import ObjectKey
+from models.tables import (
+    AclEntry,
+    Application,
+    Group,
+    GroupRole,
+    Hold,
+    Intent,
+    Membership,
+    Network,
+    Object,
+    Placement,
+    SystemDomain,
+    Token,
+    User,
+)
+
+Owned = TypeVar("Owned", User, Group, Application)
+
+
+def find_domain(session: Session, name_or_id: str | None) -> SystemDomain:
+    """Returns the domain with this id or name; for None the only one there is.
+
+    Raises:
+        ConflictError: None is given and there are several.
+        UnknownError: there is none.
+    """
+    if name_or_id is not None:
+        found = session.get(SystemDomain, name_or_id) or session.scalar(
+            select(SystemDomain).where(SystemDomain.name == name_or_id)
+        )
+        if found is None:
+            raise UnknownError(f"there is no domain {shown(name_or_id)}")
+        return found
+    domains = session.scalars(select(SystemDomain).limit(2)).all()
+    if not domains:
+        raise UnknownError("there is no domain: run `mediagate init`")
+    if len(domains) > 1:
+        raise ConflictError("there are several domains: name one")
+    return domains[0]
+
+
+def find_user(session: Session, domain_id: str | None, email_or_id: str) -> User:
+    """Returns the user with this id or e-mail, of one domain or of any.
+
+    Raises:
+        ConflictError: several domains have a user with this e-mail.
+        UnknownError: there is none.
+    """
+    by_name = select(User).where(or_(User.id == email_or_id, User.email == email_or_id.lower()))
+    return _only(session, User, by_name, domain_id, email_or_id)
+
+
+def find_group(session: Session, domain_id: str | None, name_or_id: str) -> Group:
+    """Returns the group with this id or name, of one domain or of any.
+
+    Raises:
+        ConflictError: several domains have a group with this name.
+        UnknownError: there is none.
+    """
+    by_name = select(Group).where(or_(Group.id == name_or_id, Group.name == name_or_id))
+    return _only(session, Group, by_name, domain_id, name_or_id)
+
+
+def find_application(session: Session, domain_id: str | None, name_or_id: str) -> Application:
+    """Returns the application with this id or name, of one domain or of any.
+
+    Raises:
+        ConflictError: several domains have an application with this name.
+        UnknownError: there is none.
+    """
+    by_name = select(Application).where(or_(Application.id == name_or_id, Application.name == name_or_id))
+    return _only(session, Application, by_name, domain_id, name_or_id)
+
+
+def find_object(session: Session, key: ObjectKey) -> Object | None:
+    """Returns the registered object with this key; None if it is not registered."""
+    return session.get(Object, tuple(key))
+
+
+def list_domains(session: Session) -> Sequence[SystemDomain]:
+    """Returns all domains by name."""
+    return session.scalars(select(SystemDomain).order_by(SystemDomain.name)).all()
+
+
+def list_users(session: Session, domain_id: str | None = None) -> Sequence[User]:
+    """Returns the users of a domain, or all, by e-mail."""
+    return session.scalars(_within(select(User), User, domain_id).order_by(User.email, User.id)).all()
+
+
+def list_groups(session: Session, domain_id: str | None = None) -> Sequence[Group]:
+    """Returns the groups of a domain, or all, by name."""
+    return session.scalars(_within(select(Group), Group, domain_id).order_by(Group.name, Group.id)).all()
+
+
+def list_roles(session: Session, group_id: str) -> Sequence[str]:
+    """Returns the roles that a group gives, sorted."""
+    roles = select(GroupRole.role).where(GroupRole.group_id == group_id)
+    return session.scalars(roles.order_by(GroupRole.role)).all()
+
+
+def list_members(session: Session, group_id: str) -> Sequence[User]:
+    """Returns the members of a group by e-mail."""
+    members = (
+        select(User).join(Membership, Membership.user_id == User.id).where(Membership.group_id == group_id)
+    )
+    return session.scalars(members.order_by(User.email)).all()
+
+
+def list_groups_of(session: Session, user_id: str) -> Sequence[Group]:
+    """Returns the groups that a user is in, by name."""
+    groups = (
+        select(Group).join(Membership, Membership.group_id == Group.id).where(Membership.user_id == user_id)
+    )
+    return session.scalars(groups.order_by(Group.name)).all()
+
+
+def list_applications(session: Session, domain_id: str | None = None) -> Sequence[Application]:
+    """Returns the applications of a domain, or all, by name."""
+    query = _within(select(Application), Application, domain_id)
+    return session.scalars(query.order_by(Application.name, Application.id)).all()
+
+
+def list_tokens(session: Session, user_id: str | None = None) -> Sequence[Token]:
+    """Returns the tokens of a user, or all, oldest first; revoked ones included."""
+    query = select(Token) if user_id is None else select(Token).where(Token.user_id == user_id)
+    return session.scalars(query.order_by(Token.created, Token.id)).all()
+
+
+def list_objects(
+    session: Session, domain_id: str | None = None, type_: str | None = None
+) -> Sequence[Object]:
+    """Returns the registered objects of a domain and type, or all, by key."""
+    query = _within(select(Object), Object, domain_id)
+    if type_ is not None:
+        query = query.where(Object.type == type_)
+    return session.scalars(query.order_by(Object.type, Object.id)).all()
+
+
+def list_content(session: Session, key: ObjectKey) -> Sequence[ObjectKey]:
+    """Returns what is placed in an object, by key."""
+    inside = select(Placement).where(Placement.parent_type == key.type, Placement.parent_id == key.id)
+    return [row.child for row in session.scalars(inside.order_by(Placement.child_type, Placement.child_id))]
+
+
+def list_parents(session: Session, key: ObjectKey) -> Sequence[ObjectKey]:
+    """Returns the collections that an object is placed in, by key; a path's folder is not among them."""
+    around = select(Placement).where(Placement.child_type == key.type, Placement.child_id == key.id)
+    return [
+        row.parent for row in session.scalars(around.order_by(Placement.parent_type, Placement.parent_id))
+    ]
+
+
+def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
+    """Returns the ACL entries on an object itself, by principal."""
+    entries = select(AclEntry).where(AclEntry.object_type == key.type, AclEntry.object_id == key.id)
+    order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates)
+    return session.scalars(entries.order_by(*order)).all()
+
+
+def list_networks(session: Session, domain_id: str) -> Sequence[Network]:
+    """Returns the allow-lists of a domain: its own lines first, then those of its groups."""
+    lines = select(Network).where(Network.domain_id == domain_id)
+    return sorted(session.scalars(lines), key=lambda line: (line.group_id or "", line.cidr))
+
+
+def list_intents(session: Session) -> Sequence[tuple[Intent, tuple[Hold, ...]]]:
+    """Returns the intents that are not settled, oldest first, each with its locks."""
+    intents = session.scalars(select(Intent).order_by(Intent.created, Intent.id)).all()
+    holds = session.scalars(select(Hold).order_by(Hold.object_type, Hold.object_id)).all()
+    return [(intent, tuple(hold for hold in holds if hold.intent_id == intent.id)) for intent in intents]
+
+
+def _within(
+    query: Select[Any], kind: type[User | Group | Application | Object], domain_id: str | None
+) -> Select[Any]:
+    return query if domain_id is None else query.where(kind.domain_id == domain_id)
+
+
+def _only(session: Session, kind: type[Owned], query: Select[Any], domain_id: str | None, text: str) -> Owned:
+    found: Sequence[Owned] = session.scalars(_within(query, kind, domain_id).limit(2)).all()
+    what = f"{kind.__name__.lower()} {shown(text)}"
+    if not found:
+        raise UnknownError(f"there is no {what}")
+    exact = [row for row in found if row.id == text]
+    if len(found) > 1 and not exact:
+        raise ConflictError(f"several domains have a {what}: name the domain")
+    return (exact or found)[0]

@@ -1,0 +1,333 @@
+"""What is stored, as mapped classes; each says which facts depend on its rows.
+
+Rules:
+
+1. `__facts__` names, as templates over columns, the fact keys that a row touches when it is made, changed or deleted. The
+   write door fills them in; nobody else keeps the revision log. A template with a column that is NULL is left out.
+2. A column named in a template never changes in a row that exists: the row would leave one record and join another.
+3. No foreign key cascades: a deletion that the unit of work does not see would miss the revision log.
+4. Entries, placements and holds have no foreign key to `objects`, since a path is known through its folder
+   without a row of its own.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from string import Formatter
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from models.columns import BYTEWISE, PermissionSet, UtcTime, choice
+from models.facts import DomainStatus, ObjectKey, Permission, UserStatus, UserType
+
+
+class GroupKind(StrEnum):
+    """Whether a group is one of the legacy kind or a team; decisions treat them alike."""
+
+    GROUP = "GROUP"
+    TEAM = "TEAM"
+
+
+class PrincipalKind(StrEnum):
+    """Of whom an ACL entry speaks."""
+
+    USER = "user"
+    GROUP = "group"
+
+
+class IntentKind(StrEnum):
+    """What a forwarded request makes true if the backend says yes."""
+
+    CREATE = "create"
+    DELETE = "delete"
+
+
+class IntentState(StrEnum):
+    """OPEN while a worker waits for the backend's answer, UNKNOWN when none came that can be trusted."""
+
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+
+class Base(DeclarativeBase):
+    """The root of all mapped classes."""
+
+    __facts__: ClassVar[tuple[str, ...]]
+
+    metadata = MetaData(
+        naming_convention={  # a later migration can name what it changes
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: BYTEWISE,
+        datetime: UtcTime,
+        Permission: PermissionSet,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        UserType: choice(UserType),
+        UserStatus: choice(UserStatus),
+        DomainStatus: choice(DomainStatus),
+        GroupKind: choice(GroupKind),
+        PrincipalKind: choice(PrincipalKind),
+        IntentKind: choice(IntentKind),
+        IntentState: choice(IntentState),
+    }
+
+    def fact_keys(self) -> Iterator[str]:
+        """Yields the keys of the records that depend on this row (rule 1)."""
+        for template in self.__facts__:
+            values = {name: getattr(self, name) for name in columns_of(template)}
+            if None not in values.values():
+                yield template.format(**values)
+
+
+def columns_of(template: str) -> tuple[str, ...]:
+    """Returns the columns that a template of `__facts__` is filled from."""
+    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
+
+
+class SystemDomain(Base):
+    """A system domain: the hard wall around users, groups and objects."""
+
+    __tablename__ = "system_domains"
+    __facts__ = ("domain:{id}",)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    status: Mapped[DomainStatus] = mapped_column(default=DomainStatus.ACTIVE)
+    allow_list_enabled: Mapped[bool] = mapped_column(default=False)
+
+
+class User(Base):
+    """A person's account in one domain; the same e-mail in two domains is two users."""
+
+    __tablename__ = "users"
+    __facts__ = ("user:{id}",)
+    __table_args__ = (UniqueConstraint("domain_id", "email"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
+    email: Mapped[str] = mapped_column(index=True)
+    first_name: Mapped[str] = mapped_column(default="")
+    last_name: Mapped[str] = mapped_column(default="")
+    description: Mapped[str] = mapped_column(default="")
+    avatar_url: Mapped[str] = mapped_column(default="")
+    type: Mapped[UserType] = mapped_column(default=UserType.STANDARD)
+    status: Mapped[UserStatus] = mapped_column(default=UserStatus.ACTIVE)
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    primary_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
+    created: Mapped[datetime]
+    modified: Mapped[datetime]
+
+
+class Group(Base):
+    """A group of users, or a team: what roles and ACL entries are given to."""
+
+    __tablename__ = "groups"
+    __facts__ = ("group:{id}",)
+    __table_args__ = (UniqueConstraint("domain_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
+    name: Mapped[str]
+    kind: Mapped[GroupKind] = mapped_column(default=GroupKind.GROUP)
+    description: Mapped[str] = mapped_column(default="")
+
+
+class GroupRole(Base):
+    """One role that a group gives to its members."""
+
+    __tablename__ = "group_roles"
+    __facts__ = ("group:{group_id}",)
+
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Membership(Base):
+    """A user in a group; the user's record lists the groups, the group's does not list the users."""
+
+    __tablename__ = "memberships"
+    __facts__ = ("user:{user_id}",)
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), primary_key=True, index=True)
+
+
+class Application(Base):
+    """A program that acts for users: one half of an App-ID and token pair."""
+
+    __tablename__ = "applications"
+    __facts__ = ()
+    __table_args__ = (UniqueConstraint("domain_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
+    name: Mapped[str]
+
+
+class Token(Base):
+    """A credential, known by the SHA-256 digest of its text; the text is stored nowhere."""
+
+    __tablename__ = "tokens"
+    __facts__ = ("token:{digest}",)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class TokenUse(Base):
+    """When a token was last used, coarsely; no decision depends on it, so it stands outside the revision log."""
+
+    __tablename__ = "token_uses"
+    __facts__ = ()
+
+    token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"), primary_key=True)
+    last_used: Mapped[datetime]
+
+
+class Object(Base):
+    """A registered object of the backend: an asset, a collection, a folder, a storage."""
+
+    __tablename__ = "objects"
+    __facts__ = ("object:{type}:{id}",)
+
+    type: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), index=True)
+    owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    title: Mapped[str | None]
+    created: Mapped[datetime]
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object's name."""
+        return ObjectKey(self.type, self.id)
+
+
+class Placement(Base):
+    """An object (child) stands in a collection (parent); the child's record names the parent."""
+
+    __tablename__ = "placements"
+    __facts__ = ("object:{child_type}:{child_id}",)
+    __table_args__ = (Index(None, "child_type", "child_id"),)
+
+    parent_type: Mapped[str] = mapped_column(primary_key=True)
+    parent_id: Mapped[str] = mapped_column(primary_key=True)
+    child_type: Mapped[str] = mapped_column(primary_key=True)
+    child_id: Mapped[str] = mapped_column(primary_key=True)
+
+    @property
+    def parent(self) -> ObjectKey:
+        """What the object stands in."""
+        return ObjectKey(self.parent_type, self.parent_id)
+
+    @property
+    def child(self) -> ObjectKey:
+        """The object that stands there."""
+        return ObjectKey(self.child_type, self.child_id)
+
+
+class AclEntry(Base):
+    """What one principal may do with an object and, if the entry propagates, with its content at any depth."""
+
+    __tablename__ = "acl_entries"
+    __facts__ = ("object:{object_type}:{object_id}",)
+    __table_args__ = (Index(None, "principal_kind", "principal_id"),)
+
+    object_type: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[str] = mapped_column(primary_key=True)
+    principal_kind: Mapped[PrincipalKind] = mapped_column(primary_key=True)
+    principal_id: Mapped[str] = mapped_column(primary_key=True)
+    propagates: Mapped[bool] = mapped_column(primary_key=True)
+    permissions: Mapped[Permission]
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object that the entry stands on."""
+        return ObjectKey(self.object_type, self.object_id)
+
+    @property
+    def principal(self) -> str:
+        """The principal's name: `user:ID` or `group:ID`."""
+        return f"{self.principal_kind.value}:{self.principal_id}"
+
+
+class Network(Base):
+    """A line of an allow-list: the domain's where `group_id` is NULL, else that group's."""
+
+    __tablename__ = "networks"
+    __facts__ = ("domain:{domain_id}", "group:{group_id}")
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), index=True)
+    group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
+    cidr: Mapped[str]
+    note: Mapped[str] = mapped_column(default="")
+
+
+class Intent(Base):
+    """What a request is about to make true, written before the backend is touched (DESIGN, "Effects")."""
+
+    __tablename__ = "intents"
+    __facts__ = ()
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[IntentKind]
+    state: Mapped[IntentState] = mapped_column(default=IntentState.OPEN)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    request_id: Mapped[str]
+    created: Mapped[datetime]
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Hold(Base):
+    """An intent's lock on one object; one that closes keeps everybody out until it is settled."""
+
+    __tablename__ = "holds"
+    __facts__ = ("object:{object_type}:{object_id}",)
+
+    object_type: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[str] = mapped_column(primary_key=True)
+    intent_id: Mapped[str] = mapped_column(ForeignKey("intents.id"), index=True)
+    closes: Mapped[bool]
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object that is locked."""
+        return ObjectKey(self.object_type, self.object_id)
+
+
+class Revision(Base):
+    """The number of commits so far: one row, advanced as the last thing before COMMIT."""
+
+    __tablename__ = "revision"
+    __facts__ = ()
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class LogEntry(Base):
+    """One commit: the fact keys that it touched, and a random id by which a lost or restored history is noticed."""
+
+    __tablename__ = "revision_log"
+    __facts__ = ()
+
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    commit_id: Mapped[str]
+    keys: Mapped[list[str]]
+    at: Mapped[datetime]
+    author: Mapped[str]

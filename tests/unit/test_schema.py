@@ -1,0 +1,95 @@
+"""Migrations make exactly what the tables say, whole or not at all, and a store says which it has."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from models import schema
+from models.store import Store, StoreError
+from models.tables import Base
+from stores import Databases, behind, opened, revision
+
+
+@pytest.fixture
+def bare_url(databases: Databases, tmp_path: Path) -> str:
+    """A database without a schema."""
+    return databases.bare(tmp_path)
+
+
+def test_migrations_make_what_the_tables_say(url: str) -> None:
+    """Between the migrated schema and the mapped classes there is no difference."""
+    with behind(url) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_text_is_compared_bytewise(url: str) -> None:
+    """Capitals come before small letters, and these before accented ones, whatever the locale of the server."""
+    words = ["B", "Z", "a", "b", "é"]
+    with behind(url) as connection:
+        for word in ["é", "b", "a", "Z", "B"]:
+            connection.execute(
+                text("INSERT INTO system_domains VALUES (:w, :w, 'ACTIVE', :no)"), {"w": word, "no": False}
+            )
+        found = connection.execute(text("SELECT id FROM system_domains ORDER BY id")).scalars().all()
+    assert found == words
+
+
+def test_the_head_is_the_newest_migration() -> None:
+    """The constant that a store is compared with names the last script."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.SCRIPTS))
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
+
+
+def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:
+    """A store with the present schema is left as it is."""
+    Store.upgrade(url)
+    with opened(url, tmp_path) as store:
+        assert revision(store) == 0
+
+
+def test_an_sqlite_store_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    """The file and all beside it can be read by nobody else; a missing folder is an error."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    Store.upgrade(url)
+    with opened(url, tmp_path):
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {0o600}
+    with pytest.raises(StoreError, match="cannot be made"):
+        Store.upgrade(f"sqlite:///{tmp_path}/none/new.db")
+
+
+def test_an_empty_database_says_what_to_run(bare_url: str, tmp_path: Path) -> None:
+    """Opening what was never initialised names `mediagate init`."""
+    with pytest.raises(StoreError, match="mediagate init"), opened(bare_url, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("version", "sentence"), [("0000", "mediagate upgrade"), ("9999", "newer mediagate")]
+)
+def test_another_schema_says_what_to_do(url: str, tmp_path: Path, version: str, sentence: str) -> None:
+    """An older schema names `mediagate upgrade`, a newer one asks for a newer program."""
+    with behind(url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+    with pytest.raises(StoreError, match=sentence), opened(url, tmp_path):
+        pass
+
+
+def test_a_failed_upgrade_leaves_nothing(bare_url: str) -> None:
+    """A migration that stops in the middle leaves no table behind, so that it can be run again."""
+    with behind(bare_url) as connection:
+        connection.execute(text("CREATE TABLE holds (x INTEGER)"))
+    with pytest.raises(Exception, match="holds"):
+        Store.upgrade(bare_url)
+    with behind(bare_url) as connection:
+        assert inspect(connection).get_table_names() == ["holds"]
+        connection.execute(text("DROP TABLE holds"))
+    Store.upgrade(bare_url)
