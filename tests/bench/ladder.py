@@ -5,6 +5,7 @@ All three serve the same 1 KiB file from the same nginx, loaded by wrk with the 
 policy, and audits each decision.
 """
 
+import os
 import re
 import shutil
 import statistics
@@ -33,12 +34,12 @@ routes:
 """
 
 NGINX = """
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+{user} worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; keepalive_requests 1000000;
-  server {{ listen 127.0.0.1:{port}; location / {{ alias {folder}/file; }} }}
+  server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ rewrite ^ /file break; }} }}
 }}
 """
 
@@ -89,7 +90,7 @@ def _summary(runs: list[dict[str, float]]) -> dict[str, float]:
 def _nginx(folder: Path) -> Iterator[str]:
     port = free_port()
     (folder / "file").write_bytes(b"x" * 1024)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else ""))
     process = subprocess.Popen(("nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")))
     try:
         yield f"http://127.0.0.1:{port}"
@@ -105,19 +106,19 @@ def _populated(store: Store) -> str:
         session = commit.session
         domain = changes.create_domain(session, "bench")
         group = changes.create_group(session, domain.id, "readers")
-        changes.give_role(session, group, "can_read_files")
+        changes.give_role(session, group.id, "can_read_files")
         application = changes.create_application(session, domain.id, "bench")
-        changes.register_object(session, domain.id, ObjectKey("file", "/full"))
+        changes.register_object(session, ObjectKey("file", "/full"), domain.id)
         changes.grant(
             session, ObjectKey("file", "/full"), f"group:{group.id}", Permission.READ, propagates=True
         )
         for number in range(USERS):
             user = changes.create_user(session, domain.id, f"u{number}@bench.example", type=UserType.STANDARD)
-            changes.add_member(session, user, group)
+            changes.add_member(session, group.id, user.id)
             if number < TOKENS:
-                tokens.append(changes.issue_token(session, user, application)[1])
+                tokens.append(changes.issue_token(session, user.id, application.id)[1])
         for number in range(OBJECTS):
-            changes.register_object(session, domain.id, ObjectKey("file", f"/full/{number}.mp4"))
+            changes.register_object(session, ObjectKey("file", f"/full/{number}.mp4"), domain.id)
     return ", ".join(f'"{token}"' for token in tokens)
 
 

@@ -101,7 +101,6 @@ BROKEN = {
     "a gate that is not in the order": ('gate("mine", _s, _a, _o, _r);', "never be asked"),
     "a gate of another shape": ('gate("role", _s);', "write gate"),
     "a second order": ('gates(["role"]);', "exactly once"),
-    "a name of the gateway's own": ("mediagate_walk([], _s, _a, _o, _r, _x);", "gateway's own"),
     "an unbound specialiser": ('permit(_s: Nobody, _a, _o, _r, "x");', "Nobody"),
 }
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from gateway.errors import PolicyFileError
 from gateway.policy.decision import Decision, Question, Step
-from gateway.policy.source import Head, names_used, rule_heads
+from gateway.policy.source import Head, rule_heads
 from gateway.policy.strict import PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
 from gateway.reasons import TABLE, Reason
 from models.facts import FactBoundError
@@ -25,24 +25,14 @@ __all__ = ["Decision", "Policy", "Question", "Step"]
 
 _GATE_ARITY: Final = 5
 _PERMIT_ARITY: Final = 5
-_RESERVED: Final = "mediagate_"
 _NO_ORDER: Final = (
     'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
 )
+_QUIET: Final = (
+    "",
+    "allow_request(_subject, _request) if false;",
+)  # Oso warns about policies without a rule of its own kinds
 _OSO_PLACE: Final = re.compile(r"(?P<says>.*?) at line (?P<line>\d+), column \d+ of file (?P<file>\S+?):")
-_ENTRY: Final = """
-allow_request(_subject, _request) if false;  # Oso warns about a policy that has no rule of its own kinds
-mediagate_verdict(subject, action, resource, request, answer) if
-    gates(names) and cut and mediagate_walk(names, subject, action, resource, request, answer);
-
-mediagate_walk([name, *rest], subject, action, resource, request, answer) if
-    gate(name, subject, action, resource, request) and cut and
-    mediagate_walk(rest, subject, action, resource, request, answer);
-mediagate_walk([name, *_rest], _subject, _action, _resource, _request, ["gate", name]);
-mediagate_walk([], subject, action, resource, request, ["permit", reason]) if
-    permit(subject, action, resource, request, reason) and cut;
-mediagate_walk([], _subject, _action, _resource, _request, ["none", ""]);
-"""
 
 
 class Policy:
@@ -84,29 +74,22 @@ class Policy:
         Raises:
             MissingFactError: a fact is not at hand (rule 4).
         """
-        answer = Variable("answer")
+        asked = (question.subject, question.action, question.resource, question.request)
         try:
-            bindings = next(
-                self._polar.answers(
-                    "mediagate_verdict",
-                    question.subject,
-                    question.action,
-                    question.resource,
-                    question.request,
-                    answer,
-                ),
-                None,
-            )
+            for name in self.gates:
+                if not self._holds("gate", name, *asked):
+                    return Decision(allowed=False, reason=name, rule=self._gate_places[name])
+            permits = self._polar.answers("permit", *asked, Variable("reason"))
+            reason = next((bindings["reason"] for bindings in permits), None)
         except (StrictPolicyError, FactBoundError) as error:
             return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail=str(error))
-        kind, name = bindings["answer"] if bindings else ("", "")
-        if kind == "permit" and name in self._permit_places:
-            return Decision(allowed=True, reason=name, rule=self._permit_places[name])
-        if kind == "gate" and name in self._gate_places:
-            return Decision(allowed=False, reason=name, rule=self._gate_places[name])
-        if kind == "none":
+        if reason is None:
             return Decision(allowed=False, reason=Reason.NO_GRANT)
-        return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail="a permit gave no reason literal")
+        if not isinstance(reason, str) or reason not in self._permit_places:
+            return Decision(
+                allowed=False, reason=Reason.POLICY_ERROR, detail="a permit gave no reason literal"
+            )
+        return Decision(allowed=True, reason=reason, rule=self._permit_places[reason])
 
     def explain(self, question: Question) -> Iterator[Step]:
         """Yields every gate, then every permit, with its own verdict, whatever the others say.
@@ -122,10 +105,13 @@ class Policy:
 
     def _step(self, kind: str, name: str, place: str, arguments: tuple[object, ...]) -> Step:
         try:
-            holds = next(self._polar.answers(kind, *arguments), None) is not None
+            holds = self._holds(kind, *arguments)
         except (StrictPolicyError, FactBoundError) as error:
             return Step(kind, name, None, place, str(error))
         return Step(kind, name, holds, place)
+
+    def _holds(self, rule: str, *arguments: object) -> bool:
+        return next(self._polar.answers(rule, *arguments), None) is not None
 
     def _gate_order(self) -> tuple[str, ...]:
         try:
@@ -157,14 +143,8 @@ class Policy:
 
 
 def _loaded(files: list[tuple[str, str]]) -> StrictPolar:
-    for name, text in files:
-        for word, line in names_used(text).items():
-            if word.startswith(_RESERVED):
-                raise PolicyFileError(
-                    [f"{name}:{line}: names that start with `{_RESERVED}` are the gateway's own"]
-                )
     try:
-        return StrictPolar([*files, ("the gateway's own rules", _ENTRY)])
+        return StrictPolar([*files, _QUIET])
     except PolicySyntaxError as error:
         raise PolicyFileError([_oso_message(str(error))]) from error
     except StrictPolicyError as error:

@@ -50,15 +50,6 @@ def rule_heads(file: str, text: str) -> list[Head]:
     return [head for statement in _statements(text) if (head := _head(file, statement))]
 
 
-def names_used(text: str) -> dict[str, int]:
-    """Returns every name that stands in `text` outside strings and comments, with its first line."""
-    found: dict[str, int] = {}
-    for token in _tokens(text):
-        if token.kind == "name":
-            found.setdefault(token.text, token.line)
-    return found
-
-
 def _tokens(text: str) -> Iterator[_Token]:
     line = 1
     for match in _TOKEN.finditer(text):

@@ -8,6 +8,8 @@ Rules:
 3. Settling is one commit: the facts, the intent's end and its locks' release.
 4. Settling a creation never fails for what became of the facts meanwhile: the backend has done it. It may leave out what would
    give access (a parent that is gone), and it never changes who owns an object that was there already.
+5. An outcome that nobody knows keeps closed what closes. A creation keeps no lock: an object that exists without being
+   registered has only what it inherits, and an interrupted upload can be tried again.
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import BusyError, ConflictError, InvalidError, UnknownError
-from models.changes.names import checked_key, checked_text, new_id, shown
+from models.changes.names import checked_key, checked_text, is_storable, new_id, shown
 from models.changes.objects import forget, refuse_large, register_object
 from models.changes.placements import place
 from models.changes.rows import add, below, domain_of, named, remove, the_user
@@ -127,10 +129,10 @@ def settle_create(session: Session, intent_id: str, created: Sequence[Created]) 
     present: list[ObjectKey] = []
     left_out: list[tuple[ObjectKey, str]] = []
     for one in created:
-        if session.get(Object, tuple(one.key)):
-            present.append(one.key)
-            continue
         try:
+            if session.get(Object, tuple(checked_key(one.key))):
+                present.append(one.key)
+                continue
             register_object(session, one.key, domain_id, owner_id=one.owner_id)
         except (ConflictError, InvalidError, UnknownError) as error:
             left_out.append((one.key, str(error)))
@@ -165,19 +167,20 @@ def abandon_intent(session: Session, intent_id: str) -> None:
 
 
 def mark_unknown(session: Session, intent_id: str) -> Intent:
-    """Notes that no trustworthy answer came; the locks stay until the intent is settled or abandoned.
+    """Notes that no trustworthy answer came; locks that close stay until the intent is settled or abandoned (rule 5).
 
     Raises:
         UnknownError: there is no such intent.
     """
     intent = _the_intent(session, intent_id)
     intent.state = IntentState.UNKNOWN
+    remove(session, [hold for hold in _holds(session, intent) if not hold.closes])
     session.flush()
     return intent
 
 
 def _the_intent(session: Session, intent_id: str) -> Intent:
-    intent = session.get(Intent, intent_id)
+    intent = session.get(Intent, intent_id) if is_storable(intent_id) else None
     if intent is None:
         raise UnknownError(f"there is no intent {shown(intent_id)}: it has been settled")
     return intent
