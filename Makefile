@@ -34,10 +34,10 @@ test-long: $(READY)
 	@$(BIN)/pytest --long
 
 $(READY): requirements.lock pyproject.toml
-	@if [ -z "$(PYTHON)" ]; then \
-	  echo "mediagate needs Python 3.11 or 3.12 (Oso has no wheel for others): install one and run 'make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)'."; exit 3; fi
+	@"$(or $(PYTHON),false)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null || { \
+	  echo "mediagate needs Python 3.11 or 3.12, since Oso has no wheel for others: install one and run 'make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)'."; exit 3; }
 	@case "$$(uname -s)-$$(uname -m)" in Linux-aarch64|Linux-arm*) \
-	  echo "Oso has no wheel for Linux on ARM: run mediagate on Linux x86-64 or macOS, or in an x86-64 container ('docker run --platform linux/amd64 ...')."; exit 3;; esac
+	  echo "Oso has no wheel for Linux on ARM: run mediagate on x86-64 Linux or on macOS, or in a container with '--platform linux/amd64' (docker/Dockerfile)."; exit 3;; esac
 	@echo "preparing $(VENV) from requirements.lock (a minute on a fresh machine)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

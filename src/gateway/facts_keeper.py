@@ -40,7 +40,10 @@ class Bell(Protocol):
 class Source(Protocol):
     """What the keeper needs of the store."""
 
-    bell: Bell
+    @property
+    def bell(self) -> Bell:
+        """Rings at each commit on this machine."""
+        ...
 
     def load(self, since: Mark | None, keys: Collection[str]) -> Batch:
         """Returns the wanted facts, and what changed since a mark, at one revision."""
