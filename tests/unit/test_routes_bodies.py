@@ -60,7 +60,12 @@ def test_brackets_in_strings_are_no_depth() -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    [b"application/json", b"Application/JSON", b"application/json;charset=utf-8", b'application/json; charset="UTF-8"'],
+    [
+        b"application/json",
+        b"Application/JSON",
+        b"application/json;charset=utf-8",
+        b'application/json; charset="UTF-8"',
+    ],
 )
 def test_json_in_utf_8_is_taken(content_type: bytes) -> None:
     """The usual ways to state JSON in UTF-8 pass."""

@@ -116,9 +116,16 @@ def test_an_id_of_the_request_is_not_asked_of_the_answer(tmp_path: Path) -> None
     [
         ("{action: delete, role: none, deletes: asset}", "judges no object of type `asset`"),
         ("{action: delete, role: none, deletes: asse}", "states no `asse`"),
-        ("{action: delete, role: none, deletes: {object: asset, id: '{x}'}}", "`asset` by `{x}` is not judged"),
-        ("{action: create, role: none, creates: {object: asset, id: '{x}'}}", "`asset` by `{x}` is not judged"),
+        (
+            "{action: delete, role: none, deletes: {object: asset, id: '{x}'}}",
+            "`asset` by `{x}` is not judged",
+        ),
+        (
+            "{action: create, role: none, creates: {object: asset, id: '{x}'}}",
+            "`asset` by `{x}` is not judged",
+        ),
         ("{action: delete, role: none, deletes: {id: '{x}'}}", "`deletes` states an `object:`"),
+        ("{action: create, role: none, creates: {id: 'answer:body:/id'}}", "`creates` states an `object:`"),
         ("{action: delete, role: none, deletes: [asset]}", "`deletes` must be a mapping"),
         ("{action: delete, role: none, deletes: 12}", "must be text"),
         (
@@ -130,18 +137,24 @@ def test_an_id_of_the_request_is_not_asked_of_the_answer(tmp_path: Path) -> None
             "a list cannot be created",
         ),
         (
-            "{objects: [{action: read}, {action: write, object: asset, id: '{x}', optional: true}],"
-            " role: none, deletes: asset}",
+            (
+                "{objects: [{action: read}, {action: write, object: asset, id: '{x}', optional: true}],"
+                " role: none, deletes: asset}"
+            ),
             "is optional, so it may be missing",
         ),
         (
-            "{objects: [{action: delete, object: asset, id: '{x}'}, {action: create, object: asset, id: 'query:y'}],"
-            " role: none, deletes: asset}",
+            (
+                "{objects: [{action: delete, object: asset, id: '{x}'}, {action: create, object: asset, id: 'query:y'}],"
+                " role: none, deletes: asset}"
+            ),
             "several objects of type `asset`",
         ),
         (
-            "{action: create, role: none, creates: {object: asset, id: 'answer:body:/id',"
-            " parents: [{object: collection, id: '{x}'}]}}",
+            (
+                "{action: create, role: none, creates: {object: asset, id: 'answer:body:/id',"
+                " parents: [{object: collection, id: '{x}'}]}}"
+            ),
             "`collection` by `{x}` is not judged",
         ),
         (
@@ -149,8 +162,10 @@ def test_an_id_of_the_request_is_not_asked_of_the_answer(tmp_path: Path) -> None
             "a parent states an `object:`",
         ),
         (
-            "{action: write, object: collection, id: '{x}', role: none, creates: {object: asset,"
-            " id: 'answer:body:/id', parents: [{object: collection, id: '{x}', optional: true}]}}",
+            (
+                "{action: write, object: collection, id: '{x}', role: none, creates: {object: asset,"
+                " id: 'answer:body:/id', parents: [{object: collection, id: '{x}', optional: true}]}}"
+            ),
             "say `optional` where the collection is judged",
         ),
         (
@@ -172,7 +187,7 @@ def test_an_effect_that_is_not_judged_is_an_error(tmp_path: Path, row: str, sent
 @pytest.mark.parametrize("effect", ["creates", "deletes"])
 def test_reading_methods_have_no_effects(tmp_path: Path, method: str, effect: str) -> None:
     """A row for a method that only reads cannot create or delete, alone or among others."""
-    row = f'  - PUT, {method} /{{path...}}:\n      {FILE[:-1]}, role: none, {effect}: file}}'
+    row = f"  - PUT, {method} /{{path...}}:\n      {FILE[:-1]}, role: none, {effect}: file}}"
 
     assert f"{method} only reads" in problems(tmp_path, rows(row))[0]
 

@@ -126,8 +126,10 @@ def test_every_character_folds_once() -> None:
         for char in map(chr, range(sys.maxunicode + 1))
         if not 0xD800 <= ord(char) < 0xE000
         and not (
-            folded(folded(char)) == folded(char)
-            == folded(unicodedata.normalize("NFD", char)) == folded(unicodedata.normalize("NFC", char))
+            folded(folded(char))
+            == folded(char)
+            == folded(unicodedata.normalize("NFD", char))
+            == folded(unicodedata.normalize("NFC", char))
         )
     ]
 

@@ -29,9 +29,7 @@ def test_each_spelling_is_read(tmp_path: Path, object_: str, id_: str, expected:
     """Each documented spelling reads the id from where it says."""
     row = f"  - PUT /x/{{name}}/{{path...}}: {{}}\n      action: read\n      object: {object_}\n      id: {id_}\n      role: none"
     routes = table(tmp_path, rows(row.replace(" {}\n", "\n")))
-    request = inbound(
-        "PUT /x/a/b/c?id=q1&dir=/q/d", (b"x-object-id", b"h1"), (b"destination", b"/h/d"), JSON
-    )
+    request = inbound("PUT /x/a/b/c?id=q1&dir=/q/d", (b"x-object-id", b"h1"), (b"destination", b"/h/d"), JSON)
     match = routes.match(request)
     assert match is not None
 
@@ -95,7 +93,9 @@ def test_ids_spelled_alike_are_read_once(tmp_path: Path) -> None:
 def test_a_wrong_spelling_is_explained(tmp_path: Path, object_: str, id_: str | None, sentence: str) -> None:
     """Each wrong spelling is one problem, with file and line, that says what to write."""
     row = f"  - PUT /x/{{name}}/{{path...}}:\n      action: read\n      object: {object_}\n      role: none\n      query: [j]"
-    text = rows(row if id_ is None else f"{row}\n      id: {id_}").replace("objects:", "drop_headers: [pw]\nobjects:")
+    text = rows(row if id_ is None else f"{row}\n      id: {id_}").replace(
+        "objects:", "drop_headers: [pw]\nobjects:"
+    )
 
     found = problems(tmp_path, text)
 

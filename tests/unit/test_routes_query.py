@@ -17,7 +17,9 @@ _RULES = st.builds(
     _NAMES,
     st.none() | _NAMES,
 )
-_QUERIES = [frozenset(names) for names in chain.from_iterable(combinations("abcd", size) for size in range(5))]
+_QUERIES = [
+    frozenset(names) for names in chain.from_iterable(combinations("abcd", size) for size in range(5))
+]
 
 
 def rule(*listed: str, required: str = "", open_: bool = False) -> QueryRule:
@@ -93,7 +95,8 @@ def test_names_are_read(query: str, names: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["d&d", "d=1&%64=2", "D", "d&D=1", "page=1", "%E2%84%AA=1", "x;d", "d;", "x+y=1", "d+", "%ff=1", "%00"]
+    "query",
+    ["d&d", "d=1&%64=2", "D", "d&D=1", "page=1", "%E2%84%AA=1", "x;d", "d;", "x+y=1", "d+", "%ff=1", "%00"],
 )
 def test_two_readings_of_a_name_are_refused(query: str) -> None:
     """A name that is looked at and comes twice or in another spelling, `;` and `+` in names are refused."""

@@ -51,7 +51,7 @@ def test_values_have_their_lines() -> None:
         ("[" * 100_000, "1: nested deeper"),
         ("- " * 100_000, "1: nested deeper"),
         ("{a: " * 100_000, "1: nested deeper"),
-        ("\n".join(" " * at + "a:" for at in range(MAX_NESTING + 2)), f"{MAX_NESTING + 2}: nested deeper"),
+        ("\n".join(" " * at + "a:" for at in range(MAX_NESTING + 2)), f"{MAX_NESTING + 1}: nested deeper"),
         (b"#" * (MAX_BYTES + 1), "1: larger than"),
     ],
 )
@@ -90,14 +90,17 @@ def test_quoted_and_plain_texts(text: str) -> None:
     assert entry(text).as_text("`id`") == text.strip("'\"")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("true", True), ("false", False), ("yes", None), ("'true'", None)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("true", True), ("false", False), ("yes", None), ("'true'", None)]
+)
 def test_flags(text: str, *, expected: bool | None) -> None:
     """A flag is `true` or `false` and nothing that only looks like it."""
     assert entry(text).as_flag("it") is expected
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("1", 1), ("64", 64), ("0", None), ("65", None), ("1_0", None), ("0x1", None), ("x", None)]
+    ("text", "expected"),
+    [("1", 1), ("64", 64), ("0", None), ("65", None), ("1_0", None), ("0x1", None), ("x", None)],
 )
 def test_numbers(text: str, expected: int | None) -> None:
     """A number is decimal and within its bounds."""

@@ -47,7 +47,7 @@ def test_parts_of_a_template(text: str, parts: tuple[str | Parameter, ...]) -> N
         ("/{X}", "lower case"),
         ("/{}", "lower case"),
         ("/{x...}/y", "at its end"),
-        ("/{x:(}", "ends too early"),
+        ("/{x:(}", "is not closed"),
         ("/{x...:a}", "lower case"),
         ("/a/*", "write `{name...}`"),
         ("/a?delete", "under `query:`"),

@@ -16,7 +16,7 @@ from gateway.routes.naming import header_name
 from gateway.routes.patterns import Pattern, PatternError
 from gateway.routes.rowfile import MapContext, read_row, upstream_name
 from gateway.routes.rows import Row
-from gateway.routes.sheets import Entry, Sheet
+from gateway.routes.sheets import MAX_BYTES, Entry, Sheet
 
 MAP_KEYS: Final = ("upstream", "objects", "drop_headers", "routes")
 OBJECT_KEYS: Final = ("id", "pattern", "trailing_slash", "letter_case", "unicode")
@@ -89,7 +89,10 @@ class _Loader:
         """Reads one map; returns its problems."""
         sheet = Sheet(name)
         try:
-            entry = sheet.read(path.read_bytes())
+            if not path.is_file():  # a pipe would never end
+                return [f"{name}:1: is not a file"]
+            with path.open("rb") as file:
+                entry = sheet.read(file.read(MAX_BYTES + 1))
         except OSError as error:
             return [f"{name}:1: cannot be read: {error.strerror}"]
         if entry is not None:

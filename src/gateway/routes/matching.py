@@ -6,8 +6,8 @@ Rules:
    beats the rest of the path. Where the preferred way leads to no row, the next one is tried.
 2. A row is reached when path, method and query fit. `HEAD` falls on rows for `GET`, unless rows of the same shape are
    stated for `HEAD` itself.
-3. Two rows tie if some path and method falls on both, rule 1 prefers neither, and neither does the query (rule 2 of
-   `gateway.routes.query`). A tie is an error at load. Two patterns are compared by whether some segment matches both.
+3. Two rows tie if one request can fall on both and rule 1 prefers neither: rows of one shape whose queries name no
+   winner (rule 2 of `gateway.routes.query`), or two patterns that one segment matches. A tie is an error at load.
 4. The cost of a match grows with the number of segments, not of rows: each step is one look-up, and each node of the
    tree is met at most once.
 """
@@ -202,13 +202,13 @@ def _deeper(node: _Node) -> Iterator[_Leaf]:
 
 
 def _undecided(one: _Leaf, two: _Leaf) -> Iterator[tuple[Row, Row]]:
-    """Yields the rows of two leaves that share a method and are not told apart by their queries."""
+    """Yields the rows of two leaves on which one method and query can fall: of different shapes, none wins by its query."""
     seen: set[tuple[int, int]] = set()
     for method in set(one.methods()) & set(two.methods()):
         for first in one.of(method):
             for second in two.of(method):
                 pair = (id(first), id(second))
-                if pair not in seen and first.query.ties_with(second.query):
+                if pair not in seen and first.query.meets(second.query):
                     seen.add(pair)
                     yield first, second
 

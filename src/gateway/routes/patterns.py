@@ -146,8 +146,9 @@ class _Parser:
                 raise PatternError("a group is written `(...)` or `(?:...)`")
             self._at += 2
         tree = self._choice()
-        if self._next() != ")":
+        if not self._peek():
             raise PatternError("a `(` is not closed")
+        self._at += 1
         return tree
 
     def _escape(self) -> Ranges:

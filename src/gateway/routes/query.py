@@ -51,10 +51,14 @@ class QueryRule:
         """Tells whether a query with exactly these names falls under this rule."""
         return self.required <= names and (self.listed is None or names <= self.listed)
 
+    def meets(self, other: "QueryRule") -> bool:
+        """Tells whether some query falls under both."""
+        both = self.required | other.required
+        return self.takes(both) and other.takes(both)
+
     def ties_with(self, other: "QueryRule") -> bool:
         """Tells whether some query falls under both and rule 2 names no winner."""
-        both = self.required | other.required
-        if not (self.takes(both) and other.takes(both)):
+        if not self.meets(other):
             return False
         if self.required != other.required:
             return not (self.required < other.required or other.required < self.required)

@@ -79,12 +79,11 @@ class Sheet:
             raise _BrokenError(line, "anchors and aliases are not taken: write the value out")
         if depth > MAX_NESTING:
             raise _BrokenError(line, f"nested deeper than {MAX_NESTING} levels")
+        if (tag := getattr(event, "tag", None)) is not None:
+            raise _BrokenError(line, f"the tag `{tag}` is not taken")
         if isinstance(event, yaml.ScalarEvent):
-            _check_tag(event.tag, line)
             kind = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # stubs
             return Entry(self, line, text=event.value, kind=kind)
-        if isinstance(event, yaml.CollectionStartEvent):
-            _check_tag(event.tag, line)
         if isinstance(event, yaml.SequenceStartEvent):
             return Entry(self, line, items=list(self._until(yaml.SequenceEndEvent, events, depth)))
         flat = list(self._until(yaml.MappingEndEvent, events, depth))
@@ -100,11 +99,6 @@ class Sheet:
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
-
-
-def _check_tag(tag: str | None, line: int) -> None:
-    if tag is not None:
-        raise _BrokenError(line, f"the tag `{tag}` is not taken")
 
 
 @dataclass(slots=True)
