@@ -108,7 +108,7 @@ def read_role_floor(folder: Path) -> dict[str, UserType]:
         return {role: UserType(kind) for kind, roles in data.items() for role in roles}
     except OSError as error:
         raise PolicyFileError([f"{path}: {error.strerror}"]) from error
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise PolicyFileError([f"roles.yaml: write lists of roles under user types: {error}"]) from error
 
 

@@ -107,7 +107,7 @@ def load_scenarios(folder: Path) -> list[Scenario]:
     for path in sorted(folder.glob("*.yaml")):
         try:
             scenarios.append(scenario_of(path.name, yaml.safe_load(path.read_text("utf-8"))))
-        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             problems.append(f"scenarios/{path.name}: {type(error).__name__}: {' '.join(str(error).split())}")
     if problems:
         raise PolicyFileError(problems)

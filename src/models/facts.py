@@ -130,7 +130,9 @@ class ObjectKey(NamedTuple):
         """Returns the folder that a path stands in (rule 2); None for `/` and for ids that are no paths."""
         if not self.id.startswith("/") or self.id == "/":
             return None
-        return ObjectKey(self.type, self.id.rstrip("/").rpartition("/")[0] or "/")
+        if self.id.endswith("/"):  # a map that tells `/a/b/` from `/a/b`: the listing stands in the folder
+            return ObjectKey(self.type, self.id.rstrip("/"))
+        return ObjectKey(self.type, self.id.rpartition("/")[0] or "/")
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"
