@@ -73,10 +73,14 @@ class UserType(StrEnum):
     BROWSE_ONLY = "BROWSE_ONLY"
     BROWSE_API_ONLY = "BROWSE_API_ONLY"
 
-    @property
-    def rank(self) -> int:
-        """Order of the cap: a role may be held from its lowest rank upwards."""
-        return {"POWER": 2, "STANDARD": 1}.get(self.value, 0)
+
+RANKS: Mapping[UserType, int] = {
+    UserType.POWER: 2,
+    UserType.STANDARD: 1,
+    UserType.BROWSE_ONLY: 0,
+    UserType.BROWSE_API_ONLY: 0,
+}
+"""Order of the cap: a role may be held from its lowest type's rank upwards."""
 
 
 class UserStatus(StrEnum):
@@ -165,7 +169,13 @@ class GroupRecord:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """What decisions need of a user."""
+    """What decisions need of a user.
+
+    Attributes:
+        principals: the names under which ACL entries speak of the user: `user:ID`, then `group:ID` of each group, which
+            is also the key of the group's record.
+        domain_fact: the key of the domain's record.
+    """
 
     id: str
     domain_id: str
@@ -173,6 +183,13 @@ class UserRecord:
     status: UserStatus = UserStatus.ACTIVE
     is_admin: bool = False
     group_ids: tuple[str, ...] = ()
+    principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    domain_fact: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        groups = (f"group:{id_}" for id_ in self.group_ids)
+        object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
+        object.__setattr__(self, "domain_fact", f"domain:{self.domain_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +213,7 @@ class ObjectRecord:
         direct: principal (`user:ID`, `group:ID`) → permissions of entries that stay here.
         propagating: the same for entries that hold here and on all content.
         held: a deletion with an unknown outcome closes it to all (DESIGN, "Effects").
+        parent_facts: the keys of the parents' records.
     """
 
     key: ObjectKey
@@ -206,6 +224,10 @@ class ObjectRecord:
     direct: Mapping[str, Permission] = field(default_factory=dict)
     propagating: Mapping[str, Permission] = field(default_factory=dict)
     held: bool = False
+    parent_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parent_facts", tuple(parent.fact for parent in self.parents))
 
 
 Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
@@ -274,7 +296,10 @@ class Request:
 
     def roles_held_by(self, subject: "Subject") -> bool:
         """Tells whether the subject holds every role that the route demands."""
-        return all(subject.has_role(role) for role in self._roles)
+        for role in self._roles:  # noqa: SIM110 - the hot path: a generator costs more than the questions
+            if not subject.has_role(role):
+                return False
+        return True
 
     def from_network(self, cidr: str) -> bool:
         """Tells whether the client's address lies in `cidr`."""
@@ -310,9 +335,7 @@ class Subject:
     @property
     def principals(self) -> tuple[str, ...]:
         """The names under which ACL entries speak of this subject: the user, then the groups."""
-        if self._user is None:
-            return ()
-        return (f"user:{self._user.id}", *(f"group:{id_}" for id_ in self._user.group_ids))
+        return self._user.principals if self._user is not None else ()
 
     def is_signed_in(self) -> bool:
         """Tells whether a valid credential came with the request."""
@@ -324,7 +347,7 @@ class Subject:
 
     def in_working_domain(self) -> bool:
         """Tells whether the user's system domain is ACTIVE or WARNING."""
-        domain = self._facts.get(f"domain:{self._user.domain_id}") if self._user else None
+        domain = self._facts.get(self._user.domain_fact) if self._user is not None else None
         return isinstance(domain, DomainRecord) and domain.is_working
 
     def is_admin(self) -> bool:
@@ -343,8 +366,13 @@ class Subject:
         """Tells whether one of the user's groups gives `role` and the user's type may hold it."""
         if self._user is None:
             return False
-        floor = self._role_floor.get(role, UserType.POWER)
-        return self._user.type.rank >= floor.rank and any(role in group.roles for group in self._groups())
+        if RANKS[self._user.type] < RANKS[self._role_floor.get(role, UserType.POWER)]:
+            return False
+        for key in self._user.principals[1:]:
+            group = self._facts.get(key)
+            if isinstance(group, GroupRecord) and role in group.roles:
+                return True
+        return False
 
     def admitted_from(self, request: Request) -> bool:
         """Tells whether the allow-lists admit the request's address (seed: "IP Allow List").
@@ -354,29 +382,27 @@ class Subject:
         """
         if self._user is None:
             return True
-        domain = self._facts.get(f"domain:{self._user.domain_id}")
+        domain = self._facts.get(self._user.domain_fact)
         if not isinstance(domain, DomainRecord):
             return False
         if not domain.allow_list_enabled:
             return True
-        lists = [group.networks for group in self._groups() if group.networks] or [domain.networks]
+        groups = (self._facts.get(key) for key in self._user.principals[1:])
+        lists = [group.networks for group in groups if isinstance(group, GroupRecord) and group.networks]
+        lists = lists or [domain.networks]
         return not any(lists) or any(networks.admits(request.address) for networks in lists)
-
-    def _groups(self) -> Iterator[GroupRecord]:
-        for group_id in self._user.group_ids if self._user else ():
-            group = self._facts.get(f"group:{group_id}")
-            if isinstance(group, GroupRecord):
-                yield group
 
 
 class Resource:
     """What is asked for: an object, or the caller's own domain where the route names none."""
 
-    __slots__ = ("_facts", "_key")
+    __slots__ = ("_facts", "_home", "_key", "_record")
 
     def __init__(self, facts: Facts, key: ObjectKey | None) -> None:
         """Makes the resource of a question; `key` None stands for the caller's own domain."""
         self._facts, self._key = facts, key
+        self._record: ObjectRecord | None = None
+        self._home: ObjectRecord | None = None
 
     @property
     def key(self) -> ObjectKey | None:
@@ -393,29 +419,35 @@ class Resource:
 
     def exists(self) -> bool:
         """Tells whether the object, or for a path one of its folders, is registered; a domain always exists."""
-        return self._key is None or self._home() is not None
+        return self._key is None or self._found_home() is not None
 
     def shares_domain_with(self, subject: Subject) -> bool:
         """Tells whether the object belongs to the subject's own system domain."""
         if self._key is None:
             return True
-        home = self._home()
-        return subject.user is not None and home is not None and home.domain_id == subject.user.domain_id
+        user, home = subject.user, self._found_home()
+        return user is not None and home is not None and home.domain_id == user.domain_id
 
     def owned_by(self, subject: Subject) -> bool:
         """Tells whether the subject is the object owner: who created it (not the domain owner, who is an admin)."""
-        record = self._record(self._key) if self._key else None
-        return record is not None and subject.user is not None and record.owner_id == subject.user.id
+        user, record = subject.user, self._found()
+        return user is not None and record is not None and record.owner_id == user.id
 
     def grants(self, permission: str, subject: Subject) -> bool:
         """Tells whether an entry on the object itself grants `permission` to the subject or one of its groups."""
-        wanted = Permission.named(permission)
-        return any(grant.permissions & wanted for grant in self._own(subject))
+        record, wanted = self._found(), Permission.named(permission)
+        return record is not None and (
+            _granted(record.direct, wanted, subject.principals)
+            or _granted(record.propagating, wanted, subject.principals)
+        )
 
     def inherits(self, permission: str, subject: Subject) -> bool:
         """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
-        wanted = Permission.named(permission)
-        return any(grant.permissions & wanted for grant in self._inherited(subject))
+        wanted, principals = Permission.named(permission), subject.principals
+        for above in self._ancestors():
+            if above.propagating and _granted(above.propagating, wanted, principals):
+                return True
+        return False
 
     def is_held(self) -> bool:
         """Tells whether a deletion in progress closes the object or one of the folders of its path."""
@@ -427,48 +459,72 @@ class Resource:
         found = (*self._own(subject), *self._inherited(subject))
         return tuple(grant for grant in found if grant.permissions & wanted)
 
-    def _record(self, key: ObjectKey) -> ObjectRecord | None:
-        record = self._facts.get(key.fact)
-        return record if isinstance(record, ObjectRecord) else None
+    def _found(self) -> ObjectRecord | None:
+        """Returns the object's record; looked up once."""
+        if self._record is None and self._key is not None:
+            record = self._facts.get(self._key.fact)
+            self._record = record if isinstance(record, ObjectRecord) else None
+        return self._record
+
+    def _found_home(self) -> ObjectRecord | None:
+        """Returns the record through which the object exists and has a domain; looked up once (rule 2)."""
+        if self._home is None:
+            record = self._found()
+            self._home = (
+                record
+                if record is not None and record.registered
+                else next((above for above in self._path() if above.registered), None)
+            )
+        return self._home
 
     def _path(self) -> Iterator[ObjectRecord]:
         """Yields the object's record, then for a path those of its folders up to `/`."""
         key = self._key
         while key is not None:
-            record = self._record(key)
-            if record is not None:
+            record = self._facts.get(key.fact)
+            if isinstance(record, ObjectRecord):
                 yield record
             key = key.folder()
 
-    def _home(self) -> ObjectRecord | None:
-        return next((record for record in self._path() if record.registered), None)
-
     def _own(self, subject: Subject) -> Iterator[Grant]:
-        record = self._record(self._key) if self._key else None
-        for principal in subject.principals if record else ():
-            permissions = record.direct.get(principal, Permission.NONE) if record else Permission.NONE
-            if record and (both := permissions | record.propagating.get(principal, Permission.NONE)):
+        record = self._found()
+        if record is None:
+            return
+        for principal in subject.principals:
+            permissions = record.direct.get(principal, Permission.NONE)
+            if both := permissions | record.propagating.get(principal, Permission.NONE):
                 yield Grant(record.key, principal, both, inherited=False)
 
     def _inherited(self, subject: Subject) -> Iterator[Grant]:
-        principals = subject.principals
-        for record in self._ancestors() if principals else ():
-            for principal in principals:
+        for record in self._ancestors():
+            for principal in subject.principals:
                 if permissions := record.propagating.get(principal, Permission.NONE):
                     yield Grant(record.key, principal, permissions, inherited=True)
 
     def _ancestors(self) -> Iterator[ObjectRecord]:
         """Yields what contains the object, nearest first, each once (an object may be reached by several ways)."""
-        record = self._record(self._key) if self._key else None
-        waiting = list(record.parents) if record else []
+        record = self._found()
+        waiting = list(record.parent_facts) if record is not None else []
         seen = set(waiting)
         for key in waiting:  # grows while it is walked
-            if len(seen) > MAX_ANCESTORS:
-                raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self._key}`")
-            above = self._record(key)
-            if above is None:
+            above = self._facts.get(key)
+            if not isinstance(above, ObjectRecord):
                 continue
             yield above
-            fresh = [parent for parent in above.parents if parent not in seen]
-            seen.update(fresh)
-            waiting.extend(fresh)
+            for parent in above.parent_facts:
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+            if len(waiting) > MAX_ANCESTORS:
+                raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self._key}`")
+
+
+def _granted(entries: Mapping[str, Permission], wanted: Permission, principals: tuple[str, ...]) -> bool:
+    """Tells whether an entry of one of the principals has the permission."""
+    for principal in principals:
+        held = entries.get(principal)
+        if held is not None and int.__and__(
+            held, wanted
+        ):  # an IntFlag's own `&` makes a new member each time
+            return True
+    return False
