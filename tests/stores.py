@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol
 
 import pytest
 from sqlalchemy import Connection, create_engine, event, select, text, update
@@ -22,6 +22,8 @@ from models.facts import ObjectKey, Record, UserType
 from models.schema import HEAD
 from models.store import Store
 from models.tables import Base, LogEntry, Revision
+
+P = ParamSpec("P")
 
 CLIP = ObjectKey("asset", "clip")
 TOP = ObjectKey("collection", "top")
@@ -176,11 +178,17 @@ def change(store: Store) -> Iterator[Session]:
         yield commit.session
 
 
-def refused(store: Store, error: type[Exception], call: Callable[[Session], object]) -> str:
+def refused(
+    store: Store,
+    error: type[Exception],
+    change_: Callable[Concatenate[Session, P], object],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> str:
     """Returns the message with which a change is refused, having seen that nothing of it is left in the commit."""
     before = rows(store)
     with change(store) as session, pytest.raises(error) as caught:
-        call(session)
+        change_(session, *args, **kwargs)
     assert rows(store) == before
     return str(caught.value)
 

@@ -27,6 +27,11 @@ def choice(words: type[StrEnum]) -> Enum:
     )
 
 
+def is_storable(text: str) -> bool:
+    """Tells whether a database can be asked for `text` at all: PostgreSQL knows no NUL, neither knows half surrogates."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """A point in time: aware in Python and in UTC when read, whatever zone it was written in."""
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.changes import ConflictError, UnknownError
 from models.changes.names import shown
+from models.columns import is_storable
 from models.facts import ObjectKey
 from models.tables import (
     AclEntry,
@@ -36,12 +37,13 @@ def find_domain(session: Session, name_or_id: str | None) -> SystemDomain:
         UnknownError: there is none.
     """
     if name_or_id is not None:
-        found = session.get(SystemDomain, name_or_id) or session.scalar(
-            select(SystemDomain).where(SystemDomain.name == name_or_id)
+        named = select(SystemDomain).where(
+            or_(SystemDomain.id == name_or_id, SystemDomain.name == name_or_id)
         )
-        if found is None:
+        matching = session.scalars(named).all() if is_storable(name_or_id) else []
+        if not matching:
             raise UnknownError(f"there is no domain {shown(name_or_id)}")
-        return found
+        return next((domain for domain in matching if domain.id == name_or_id), matching[0])
     domains = session.scalars(select(SystemDomain).limit(2)).all()
     if not domains:
         raise UnknownError("there is no domain: run `mediagate init`")
@@ -85,7 +87,7 @@ def find_application(session: Session, domain_id: str | None, name_or_id: str) -
 
 def find_object(session: Session, key: ObjectKey) -> Object | None:
     """Returns the registered object with this key; None if it is not registered."""
-    return session.get(Object, tuple(key))
+    return session.get(Object, tuple(key)) if is_storable(str(key)) else None
 
 
 def list_domains(session: Session) -> Sequence[SystemDomain]:
@@ -188,7 +190,9 @@ def _within(
 
 
 def _only(session: Session, kind: type[Owned], query: Select[Any], domain_id: str | None, text: str) -> Owned:
-    found: Sequence[Owned] = session.scalars(_within(query, kind, domain_id).limit(2)).all()
+    found: Sequence[Owned] = ()
+    if is_storable(text) and is_storable(domain_id or ""):
+        found = session.scalars(_within(query, kind, domain_id).limit(2)).all()
     what = f"{kind.__name__.lower()} {shown(text)}"
     if not found:
         raise UnknownError(f"there is no {what}")

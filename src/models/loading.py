@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from models.columns import is_storable
 from models.door import EVERYTHING
 from models.facts import (
     MAX_ANCESTORS,
@@ -121,13 +122,16 @@ class Wanted:
 def load(connection: Connection, since: Mark | None, keys: Collection[str]) -> Batch:
     """Returns the news since `since` and the records of `keys`, all as of the connection's snapshot.
 
+    A key that no database could hold is answered with None: nothing of that name can exist.
+
     Raises:
         ValueError: one of `keys` is no fact key.
     """
-    wanted = Wanted.parse(keys)
+    askable = [key for key in keys if is_storable(key)]
+    wanted = Wanted.parse(askable)
     mark = _mark(connection)
     changed = _changed(connection, since, mark)
-    records: dict[str, Record | None] = {}
+    records: dict[str, Record | None] = dict.fromkeys(keys)
     _load_tokens(connection, wanted, records)
     _load_users(connection, wanted, records)
     _load_groups(connection, wanted.groups, records)

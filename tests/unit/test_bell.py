@@ -10,7 +10,6 @@ import pytest
 
 from models.bell import Bell, path_for_server
 
-
 RING = "import sys; from pathlib import Path; from models.bell import Bell; Bell(Path(sys.argv[1])).ring()"
 
 

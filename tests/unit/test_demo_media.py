@@ -67,7 +67,7 @@ def test_a_failing_ffmpeg_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch
     """The sentence says what failed, and no half-made folder is left under the name."""
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/bin/false")
 
-    with pytest.raises(MediaError, match="ffmpeg failed on `clip.mp4`"):
+    with pytest.raises(MediaError, match=r"ffmpeg failed on `clip\.mp4`"):
         make_media(tmp_path / "media")
     assert not (tmp_path / "media").exists()
 

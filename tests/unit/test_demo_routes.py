@@ -46,7 +46,8 @@ def table() -> RouteTable:
 def source() -> str:
     """The source of copyparty that reads requests."""
     found = find_spec("copyparty.httpcli")
-    assert found and found.origin
+    assert found
+    assert found.origin
     return Path(found.origin).read_text("utf-8")
 
 
@@ -183,5 +184,7 @@ def test_search_demands_its_role_and_a_list_does_not(table: RouteTable) -> None:
         table.match(inbound("GET", "/api/assets/")),
     )
 
-    assert search and "can_search" in search.row.roles
-    assert plain and plain.row.roles == ("can_read_assets",)
+    assert search
+    assert "can_search" in search.row.roles
+    assert plain
+    assert plain.row.roles == ("can_read_assets",)

@@ -87,7 +87,17 @@ def test_an_id_may_hold_colons(cast: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["user:none", "group:none", "domain:none", "token:none", "object:asset:none", "object:asset:a/b"]
+    "key",
+    [
+        "user:none",
+        "group:none",
+        "domain:none",
+        "token:none",
+        "object:asset:none",
+        "object:asset:a/b",
+        "user:\0",
+        "object:file:/\ud800",
+    ],
 )
 def test_what_does_not_exist_is_known_not_to(cast: Store, key: str) -> None:
     """An unknown key is answered with None, which a cache may keep."""

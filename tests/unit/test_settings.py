@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import SettingsError
+from gateway.headers import HOP_BY_HOP
 from gateway.reasons import Reason
 from gateway.settings import Settings, catalogue
 from gateway.settings.forms import is_own_address
 from gateway.settings.reading import chosen_file
+from gateway.upstream import Credential, UpstreamSettings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 UPSTREAM = '[upstreams.media]\nurl = "http://127.0.0.1:9000"\n'
@@ -250,6 +252,7 @@ read_timeout = "soon"
         ('[upstreams.media]\nurl = "unix:"', "2: upstreams.media.url: must be `unix:` and the path of a socket"),
         ('[upstreams.media]\nurl = "http://x"\nca_file = "ca.pem"', "1: upstreams.media: `ca_file` is for an `https` url"),
         ("[upstreams.media]", "1: upstreams.media.url: is missing"),
+        ('[upstreams.url]\nurl = "http://x"\nread_timout = 5', "3: upstreams.url.read_timout: is not a setting; did you mean `read_timeout`?"),
         ('[upstreams.Media]\nurl = "http://x"', "1: upstreams.Media: is not a name for an upstream: use a-z, 0-9, `_` and `-`, starting with a letter"),
         ('[upstreams.media]\nurl = "http://127.0.0.1:8080"', "1: upstreams: `media` points at this gateway itself"),
         ("port = ", "1: is not TOML: invalid value"),
@@ -290,6 +293,13 @@ def test_variables_that_kubernetes_sets_are_not_ours(tmp_path: Path) -> None:
     )
 
     assert settings.server.port == 8080
+
+
+def test_variable_with_an_underscore_too_few_is_named(tmp_path: Path) -> None:
+    """A misspelled variable is not silently ignored."""
+    assert problems(tmp_path, "", MEDIAGATE_SERVER_PORT="1") == [
+        "MEDIAGATE_SERVER_PORT: is not a setting: write `MEDIAGATE_SERVER__PORT`"
+    ]
 
 
 def test_variable_cannot_hide_that_a_group_is_no_table(tmp_path: Path) -> None:
@@ -462,6 +472,86 @@ def test_repr_has_no_secret(tmp_path: Path) -> None:
 
     assert SECRET not in repr(settings)
     assert SECRET not in repr(settings.upstreams["media"].credential.secret({"PW": SECRET}))
+
+
+# --------------------------------------------------------------------------------------- what upstreams are made of
+
+
+def test_bounds_of_an_upstream_are_those_of_its_pool(tmp_path: Path) -> None:
+    """What is not written has the same default here as where it is used."""
+    (made,) = loaded(tmp_path, UPSTREAM).upstream_settings().values()
+
+    assert made == UpstreamSettings(name="media", url="http://127.0.0.1:9000")
+
+
+def test_upstream_gets_what_was_written(tmp_path: Path) -> None:
+    """Address, host, bounds and certificate file arrive at the pool."""
+    (tmp_path / "ca.pem").write_text("")
+    text = """
+[upstreams.media]
+url = "https://media.example.org"
+host = "media.internal:8443"
+ca_file = "ca.pem"
+max_connections = 3
+queue_limit = 0
+read_timeout = "2m"
+max_head_bytes = "8KiB"
+"""
+    made = loaded(tmp_path, text, serving=True).upstream_settings()["media"]
+
+    assert (made.name, made.url, made.host_header) == (
+        "media",
+        "https://media.example.org",
+        "media.internal:8443",
+    )
+    assert (made.max_connections, made.queue_limit, made.read_timeout, made.max_head_bytes) == (
+        3,
+        0,
+        120.0,
+        8192,
+    )
+    assert made.ca_file == tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{kind = "none"}', Credential.none()),
+        ('{kind = "pass"}', Credential.passed()),
+        ('{kind = "header", name = "X-Key", secret_env = "PW"}', Credential.header("X-Key", "hush")),
+        ('{kind = "basic", user = "gate", secret_env = "PW"}', Credential.basic("gate", "hush")),
+    ],
+)
+def test_credential_is_made_from_its_kind(tmp_path: Path, text: str, shown: Credential) -> None:
+    """Each kind becomes what the backend is shown."""
+    made = loaded(tmp_path, credential(text), PW="hush").upstream_settings({"PW": "hush"})["media"]
+
+    assert made.credential == shown
+
+
+def test_secrets_that_vanish_are_all_reported(tmp_path: Path) -> None:
+    """A worker that finds no secret says which upstreams lack theirs, and repeats nothing."""
+    text = "".join(
+        f'[upstreams.{name}]\nurl = "http://{name}"\ncredential = {{kind = "basic", user = "x", secret_env = "{SECRET}"}}\n'
+        for name in ("a", "b")
+    )
+    with pytest.raises(SettingsError) as caught:
+        loaded(tmp_path, text).upstream_settings({})
+
+    assert caught.value.problems == [
+        "upstreams.a.credential: the variable that `secret_env` names is not set",
+        "upstreams.b.credential: the variable that `secret_env` names is not set",
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(name.decode() for name in HOP_BY_HOP))
+def test_credential_header_cannot_frame_the_request(tmp_path: Path, name: str) -> None:
+    """A header that is dropped on the way, or decides where a message ends, carries no credential."""
+    (problem,) = problems(
+        tmp_path, credential(f'{{kind = "header", name = "{name.title()}", secret_env = "X"}}')
+    )
+
+    assert problem.endswith(".name: must not be a header that frames or routes the request")
 
 
 # -------------------------------------------------------------------------------------------------- never fails

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import InvalidError
-from models.changes.names import checked_key, shown
+from models.changes.names import checked_id, checked_key, shown
 from models.changes.rows import add, remove, the_domain_of, the_group, the_user
 from models.facts import ObjectKey, Permission
 from models.tables import AclEntry, PrincipalKind
@@ -83,8 +83,9 @@ def revoke(
         propagates: which of the two entries; None for both.
 
     Raises:
-        InvalidError: the principal is malformed.
+        InvalidError: the principal or key is malformed.
     """
+    checked_key(key)
     kind, id_ = parse_principal(principal)
     taken = Permission.NONE
     for which in (False, True) if propagates is None else (propagates,):
@@ -104,12 +105,12 @@ def parse_principal(text: str) -> tuple[PrincipalKind, str]:
     """Returns kind and id of the principal that `user:ID` or `group:ID` names.
 
     Raises:
-        InvalidError: it names neither.
+        InvalidError: it names neither, or the id is malformed.
     """
     kind, _, id_ = text.partition(":")
     if kind not in list(PrincipalKind) or not id_:
         raise InvalidError(f"{shown(text)} is no principal: write user:ID or group:ID")
-    return PrincipalKind(kind), id_
+    return PrincipalKind(kind), checked_id(id_, kind)
 
 
 def _refuse_many(session: Session, key: ObjectKey) -> None:

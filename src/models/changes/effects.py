@@ -21,10 +21,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import BusyError, ConflictError, InvalidError, UnknownError
-from models.changes.names import checked_key, checked_text, is_storable, new_id, shown
+from models.changes.names import checked_key, checked_text, new_id, shown
 from models.changes.objects import forget, refuse_large, register_object
 from models.changes.placements import place
 from models.changes.rows import add, below, domain_of, named, remove, the_user
+from models.columns import is_storable
 from models.facts import ObjectKey
 from models.tables import Hold, Intent, IntentKind, IntentState, Object
 

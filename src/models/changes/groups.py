@@ -112,8 +112,10 @@ def take_role(session: Session, group_id: str, role: str) -> bool:
     """Takes a role from a group; tells whether it had it.
 
     Raises:
+        InvalidError: the role's name has a form that is not allowed.
         UnknownError: there is no such group.
     """
+    checked_word(role, "role")
     the_group(session, group_id)
     row = session.get(GroupRole, (group_id, role))
     return bool(row and remove(session, [row]))

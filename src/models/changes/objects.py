@@ -69,6 +69,7 @@ def change_owner(session: Session, key: ObjectKey, owner_id: str | None) -> Obje
 
     Raises:
         ConflictError: the user belongs to another domain or is deleted.
+        InvalidError: the key is malformed.
         UnknownError: there is no such object or user.
     """
     row = the_object(session, key)
@@ -85,10 +86,10 @@ def delete_object(session: Session, key: ObjectKey) -> int:
     Content of a collection that is no path stays; it stands there no longer.
 
     Raises:
-        InvalidError: there is too much below it to delete at once.
+        InvalidError: the key is malformed, or there is too much below it to delete at once.
         UnknownError: nothing is known of it.
     """
-    count = forget(session, key)
+    count = forget(session, checked_key(key))
     if not count:
         raise UnknownError(f"nothing is known of the object {shown(str(key))}")
     return count

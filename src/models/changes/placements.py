@@ -55,8 +55,12 @@ def place(session: Session, child: ObjectKey, parent: ObjectKey) -> bool:
 
 
 def unplace(session: Session, child: ObjectKey, parent: ObjectKey) -> bool:
-    """Takes `child` out of the collection `parent`; tells whether it stood there. It loses what it inherited."""
-    row = session.get(Placement, (*parent, *child))
+    """Takes `child` out of the collection `parent`; tells whether it stood there. It loses what it inherited.
+
+    Raises:
+        InvalidError: a key is malformed.
+    """
+    row = session.get(Placement, (*checked_key(parent), *checked_key(child)))
     return bool(row and remove(session, [row]))
 
 

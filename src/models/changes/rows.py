@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.changes.errors import ConflictError, UnknownError
-from models.changes.names import shown
+from models.changes.names import checked_key, shown
+from models.columns import is_storable
 from models.facts import ObjectKey, UserStatus
 from models.tables import Application, Base, Group, Object, SystemDomain, Token, User
 
@@ -72,8 +73,8 @@ def the_token(session: Session, token_id: str) -> Token:
 
 
 def the_object(session: Session, key: ObjectKey) -> Object:
-    """Returns the registered object with this key, or raises UnknownError."""
-    row = session.get(Object, tuple(key))
+    """Returns the registered object with this key; raises UnknownError, or InvalidError if the key is malformed."""
+    row = session.get(Object, tuple(checked_key(key)))
     if row is None:
         raise UnknownError(f"the object {shown(str(key))} is not registered: register it first")
     return row
@@ -133,7 +134,7 @@ def chunks(values: list[T]) -> Iterator[list[T]]:
 
 
 def _the(session: Session, kind: type[Row], id_: str, what: str) -> Row:
-    row = session.get(kind, id_)
+    row = session.get(kind, id_) if is_storable(id_) else None
     if row is None:
         raise UnknownError(f"there is no {what} with id {shown(id_)}")
     return row

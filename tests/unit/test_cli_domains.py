@@ -1,0 +1,36 @@
+"""`mediagate domain`."""
+
+from pathlib import Path
+
+from commandline import CommandLine, initialised
+
+
+def test_domains_are_added_frozen_and_listed(tmp_path: Path) -> None:
+    """A second domain stands beside the first, with a status of its own."""
+    mediagate = initialised(tmp_path)
+
+    assert mediagate.ok("domain", "add", "studio") == "added domain studio\n"
+    assert mediagate.ok("domain", "set", "studio", "--status", "frozen") == "domain studio is FROZEN\n"
+    assert [(row["name"], row["status"], row["allow_list"]) for row in mediagate.json("domain", "list")] == [
+        ("default", "ACTIVE", "off"),
+        ("studio", "FROZEN", "off"),
+    ]
+
+
+def test_taken_and_unknown_names_are_failures(tmp_path: Path) -> None:
+    """A name is given once; a misspelled one is answered with the nearest."""
+    mediagate = initialised(tmp_path)
+
+    assert "there is a domain `default` already" in mediagate.fails("domain", "add", "default")
+    said = mediagate.fails("domain", "set", "defalt", "--status", "ACTIVE")
+    assert said == "there is no domain `defalt`; did you mean `default`?"
+
+
+def test_store_without_a_domain_says_so(tmp_path: Path) -> None:
+    """An upgraded but empty store lists nothing and tells what to do."""
+    (tmp_path / "mediagate.toml").write_text("")
+    mediagate = CommandLine(tmp_path)
+    mediagate.ok("upgrade")
+
+    assert mediagate.ok("domain", "list") == "no domains: run `mediagate init`\n"
+    assert mediagate.fails("allow-ip", "list") == "there is no domain: run `mediagate init`"
