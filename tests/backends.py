@@ -3,13 +3,21 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 """The plainest answer."""
+LOOPS = [
+    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+    pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
+]
+"""For a fixture `anyio_backend`: the event loop of the server, and the one of the standard library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +154,8 @@ class Backend:
         finally:
             visit.over.set()
             writer.close()
-            try:
+            with suppress(OSError):
                 await writer.wait_closed()
-            except OSError:
-                pass
 
 
 def answering(*answers: bytes) -> Script:

@@ -5,8 +5,9 @@ Rules:
 1. Nothing is held: pieces go on as they come. Only a body of known, small length is gathered first, so that a slow client
    does not take a backend's connection meanwhile.
 2. The client hears nothing before the backend's head is there and `on_answer` has settled what it makes true.
-3. A client that leaves ends the backend's work. `detached` defers that until `on_answer` is done: what a success makes
-   true must not depend on who still listens. A body that the client breaks off ends it in any case.
+3. A client that leaves ends the backend's work; but `on_answer`, once begun, is finished first, since it may be writing.
+   `detached` defers that from the start: what a success makes true must not depend on who still listens. A body
+   that the client breaks off ends the work in any case.
 4. An answer that breaks off raises and is never ended with an empty last message: the server would take that for its end.
 5. The server's `send` does not fail after the client left, so `receive` is watched beside the answer. The watch
    begins after `PATIENCE`: most answers are over before.
@@ -140,19 +141,18 @@ async def forward(
         ClientGoneError: the client left; with `detached` either before its body was whole, or after `on_answer`.
         BrokenOffError: rule 4; the caller lets it reach the server.
     """
-    watch = _Watch(receive, outbound.body)
+    body = outbound.body
     outbound = await _gathered(outbound)
-    if not detached:
-        watch.begin()
+    watch = _Watch(receive, body if isinstance(body, ClientBody) else None, held=detached)
     try:
         async with upstream.exchange(outbound) as answer:
             if on_answer is not None:
+                watch.hold()
                 answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
-            if detached:
-                watch.begin()
+            watch.let_go()
             return await _carry(answer, outbound.request_id, send)
     except asyncio.CancelledError:
-        watch.settle()
+        watch.name_our_own()
         raise
     finally:
         watch.end()
@@ -197,33 +197,41 @@ async def _carry(answer: Answer, request_id: str, send: Send) -> Carried:
 
 
 class _Watch:
-    """Cancels the task that made it when the client leaves (rule 5)."""
+    """Cancels the task that made it when the client leaves, at once or when it is let go (rules 3 and 5)."""
 
-    __slots__ = ("_body", "_cancelling", "_gone", "_receive", "_task", "_timer", "_watcher")
+    __slots__ = ("_body", "_cancelling", "_gone", "_held", "_receive", "_task", "_timer", "_watcher")
 
-    def __init__(self, receive: Receive, body: object) -> None:
+    def __init__(self, receive: Receive, body: ClientBody | None, *, held: bool) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("forwarding runs in a task")
         self._task = task
         self._cancelling = task.cancelling()
         self._receive = receive
-        self._body = body if isinstance(body, ClientBody) else None
+        self._body = body
+        self._held = held
         self._gone = False
-        self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
 
+    def hold(self) -> None:
+        """Lets nothing be cancelled until `let_go`."""
+        self._held = True
+
+    def let_go(self) -> None:
+        """Cancels again from now on; raises `ClientGoneError` if the client left meanwhile."""
+        self._held = False
+        if self._gone:
+            raise ClientGoneError(sent=True)
+
     def end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """Watches no more."""
+        self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def settle(self) -> None:
-        """Turns a cancellation of our own into `ClientGoneError`; leaves others be."""
+    def name_our_own(self) -> None:
+        """Turns a cancellation by this watch into `ClientGoneError`; leaves others be."""
         if self._gone and self._task.uncancel() <= self._cancelling:
             raise ClientGoneError(sent=True) from None
 
@@ -236,4 +244,5 @@ class _Watch:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True
-        self._task.cancel()
+        if not self._held:
+            self._task.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import select
+import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -99,7 +100,11 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Called by the event loop, which closes the transport next."""
         self.closed = True
-        if self.traffic is not None:
+        if self.traffic is None:
+            return
+        if self._torn():
+            self.traffic.lost(ConnectionAbortedError("tls was not closed"))
+        else:
             self.traffic.finished()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,3 +123,13 @@ class Connection(asyncio.Protocol):
         """Called by the event loop."""
         if self.traffic is not None:
             self.traffic.write_resumed()
+
+    def _torn(self) -> bool:
+        """Whether the stream ended without the end of TLS: asyncio's own loop takes both for an end (RFC 9112 9.8)."""
+        tls = self.transport.get_extra_info("ssl_object")
+        if tls is None:
+            return False
+        try:
+            return bool(tls.read(1))
+        except ssl.SSLError:
+            return True

@@ -50,8 +50,8 @@ class Pool:
 
     @property
     def open(self) -> int:
-        """Connections open now, idle ones included."""
-        return len(self._all)
+        """Places taken now: connections in use, idle, or being made."""
+        return self._taken
 
     @property
     def idle(self) -> int:
