@@ -9,6 +9,8 @@ Rules:
 import getpass
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from gateway.cli.failures import CommandError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -74,8 +78,17 @@ class Desk:
             yield commit
 
     def tell(self, document: Mapping[str, Any] | Sequence[Any], text: str) -> None:
-        """Prints the command's answer (rule 1)."""
-        print(json.dumps(document, ensure_ascii=False, indent=2, default=str) if self.as_json else text)
+        """Prints the command's answer (rule 1).
+
+        Raises:
+            CommandError: whoever reads it has closed the pipe; there is nothing to say about that.
+        """
+        answer = json.dumps(document, ensure_ascii=False, indent=2, default=str) if self.as_json else text
+        try:
+            print(answer, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise CommandError from None
 
 
 def desk_of(context: typer.Context) -> Desk:

@@ -1,6 +1,7 @@
 """What goes wrong in a command: which exit code it has, and the one sentence that says what to do.
 
-Exit codes: 0 done or allowed, 1 refused or differs, 2 wrong use, 3 failure (of the store, a file, a backend, a name).
+Exit codes: 0 done or allowed, 1 refused or differs, 2 wrong use, 3 failure (of the store, a file, a backend, a name);
+130 if it was interrupted.
 """
 
 from typing import Final
@@ -11,7 +12,6 @@ DONE: Final = 0
 REFUSED: Final = 1
 WRONG_USE: Final = 2
 FAILED: Final = 3
-INTERRUPTED: Final = 130
 
 
 class CommandError(Exception):
@@ -40,7 +40,7 @@ def failure_of(error: Exception) -> CommandError:
 
 
 def _usage(error: typer.TyperException) -> str:
-    said = error.format_message().rstrip(".").replace("'", "`").replace("Value error, ", "")
+    said = " ".join(error.format_message().split()).rstrip(".").replace("'", "`").replace("Value error, ", "")
     said = said.replace(". Did you mean", "; did you mean")
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else ""

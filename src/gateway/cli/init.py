@@ -23,6 +23,10 @@ from gateway.settings.reading import DEFAULT_FILE
 
 POLICIES: Final = "policies"
 STORE: Final = "mediagate.db"
+STALE: Final = (f"{STORE}-wal", f"{STORE}-shm", f"{STORE}-journal")
+"""What is left of another store would be read as part of the new one."""
+PASSING: Final = (f"{STORE}-bell", f"{STORE}-lock")
+"""What each user of a store makes anew."""
 DOMAIN: Final = "default"
 
 EXAMPLES = examples(
@@ -108,7 +112,7 @@ def init(
     if desk.config is not None:
         raise typer.BadParameter(f"init writes {DEFAULT_FILE} into FOLDER: give FOLDER instead of --config")
     wanted = Wanted(domain, admin, tuple(_upstream(text) for text in upstream or ()))
-    for name in (DEFAULT_FILE, POLICIES, STORE):
+    for name in (DEFAULT_FILE, POLICIES, STORE, *STALE):
         _refuse_present(folder / name)
     with _prepared(folder) as fresh:
         issued = _make(fresh, wanted, folder)
@@ -162,7 +166,10 @@ def _make(fresh: Path, wanted: Wanted, folder: Path) -> dict[str, Any] | None:
         url = Settings.load(fresh / DEFAULT_FILE).store.url
     except SettingsError as error:
         raise SettingsError([each.replace(str(fresh), str(folder)) for each in error.problems]) from None
-    return _fill(url, wanted)
+    issued = _fill(url, wanted)
+    for name in PASSING:
+        (fresh / name).unlink(missing_ok=True)
+    return issued
 
 
 def _fill(url: str, wanted: Wanted) -> dict[str, Any] | None:

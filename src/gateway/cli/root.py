@@ -9,7 +9,6 @@ Rules:
 """
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from gateway.cli.failures import DONE, FAILED, INTERRUPTED, WRONG_USE, CommandError, failure_of
+from gateway.cli.failures import DONE, WRONG_USE, CommandError, failure_of
 
 _WITH_VALUE: Final = ("--config",)
 _FLAGS: Final = ("--json",)
@@ -77,14 +76,6 @@ class Root(TyperGroup):
         extra["standalone_mode"] = False
         try:
             code = super().main(given or ["--help"], prog_name or "mediagate", **extra)
-            sys.stdout.flush()
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-        except BrokenPipeError:  # whoever read us has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = FAILED
-        except typer.Abort:
-            code = _told(CommandError("stopped"), given)
         except Exception as error:  # noqa: BLE001 - rule 2: no failure leaves as a traceback
             code = _told(failure_of(error), given)
         sys.exit(WRONG_USE if not given else code if isinstance(code, int) else DONE)
@@ -117,7 +108,7 @@ def globals_first(args: list[str]) -> list[str]:
 def _told(failure: CommandError, args: list[str]) -> int:
     for sentence in failure.sentences:
         print(f"mediagate: {sentence}", file=sys.stderr)
-    if "--json" in args[: args.index("--") if "--" in args else None]:
+    if failure.sentences and "--json" in args[: args.index("--") if "--" in args else None]:
         document = {"error": failure.sentences[0], "errors": failure.sentences, "exit_code": failure.code}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     return failure.code

@@ -116,7 +116,7 @@ def until(text: str) -> datetime | None:
     if text == NEVER:
         return None
     try:
-        return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds(text))
+        return datetime.now(UTC) + timedelta(seconds=seconds(text))
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"`{text}` is no span: write 12h, 30d or never") from None
 

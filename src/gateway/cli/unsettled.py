@@ -14,6 +14,7 @@ from gateway.cli.failures import CommandError
 from gateway.cli.options import examples
 from gateway.cli.text import table
 from models import changes, directory
+from models.facts import ObjectKey
 from models.tables import Hold, Intent, IntentKind, IntentState, User
 
 COLUMNS = ("intent", "kind", "state", "objects", "user", "since")
@@ -29,6 +30,7 @@ SETTLE_EXAMPLES = examples(
     "mediagate object unsettled",
     "mediagate object settle file:/masters/old.mp4 --happened",
     "mediagate object settle asset:42 --did-not",
+    "mediagate object settle 3f1c0a52-... --happened --object asset:43",
 )
 
 
@@ -48,17 +50,23 @@ def settle(
     ],
     *,
     happened: Annotated[
-        bool,
+        bool | None,
+        typer.Option("--happened/--did-not", help="Whether the backend did it.", show_default=False),
+    ] = None,
+    object_: Annotated[
+        list[str] | None,
         typer.Option(
-            "--happened/--did-not", help="Whether the backend did it: look there first.", show_default=False
+            "--object", metavar="TYPE:ID", help="What was created, if that is not known.", show_default=False
         ),
-    ],
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also one that a worker may still be waiting for.")
     ] = False,
 ) -> None:
     """Settles a request by what you have seen in the backend."""
-    desk = desk_of(context)
+    if happened is None:
+        raise typer.BadParameter("look into the backend, then say --happened or --did-not")
+    desk, named = desk_of(context), [naming.object_named(name) for name in object_ or ()]
     with desk.writing() as commit:
         intent, holds = _the_intent(commit.session, what)
         if intent.state is IntentState.OPEN and not force:
@@ -67,26 +75,25 @@ def settle(
                 "or use --force if no gateway is running"
             )
         document = {**_described(commit.session, intent, holds), "happened": happened}
-        _settle(commit.session, intent, holds, happened=happened)
+        _settle(commit.session, intent, named or [hold.key for hold in holds], happened=happened)
     desk.tell(
         document, f"settled: the {document['kind']} of {what} {'happened' if happened else 'did not happen'}"
     )
 
 
-def _settle(session: Session, intent: Intent, holds: tuple[Hold, ...], *, happened: bool) -> None:
+def _settle(session: Session, intent: Intent, created: list[ObjectKey], *, happened: bool) -> None:
     if not happened:
         changes.abandon_intent(session, intent.id)
     elif intent.kind is IntentKind.DELETE:
         changes.settle_delete(session, intent.id)
-    elif holds:
-        created = [changes.Created(hold.key, intent.user_id) for hold in holds]
-        settled = changes.settle_create(session, intent.id, created)
+    elif created:
+        settled = changes.settle_create(
+            session, intent.id, [changes.Created(key, intent.user_id) for key in created]
+        )
         if settled.left_out:
             raise CommandError(*(f"`{key}`: {why}" for key, why in settled.left_out))
     else:
-        raise CommandError(
-            "the backend chose the new object's id: register it with `mediagate object add`, then settle this with --did-not"
-        )
+        raise CommandError("what was created is not written down: name it with --object TYPE:ID")
 
 
 def _the_intent(session: Session, what: str) -> tuple[Intent, tuple[Hold, ...]]:

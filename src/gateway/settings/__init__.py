@@ -130,7 +130,7 @@ class Settings(Section):
                     **upstream.model_dump(exclude={"host", "credential"}),
                 )
             except ValueError as error:
-                problems.append(f"upstreams.{name}: {error}")
+                problems.append(f"upstreams.{name}.credential: {error}")
         if problems:
             raise SettingsError(problems)
         return made

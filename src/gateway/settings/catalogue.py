@@ -50,13 +50,14 @@ def settings_of(section: type[BaseModel], keys: Keys = ()) -> Iterator[Setting]:
 
 
 def keys_at(section: type[BaseModel], keys: Keys) -> tuple[str, ...]:
-    """Returns the keys that may stand below `keys`, none if anything may."""
-    for key in keys:
-        if key not in section.model_fields:
-            continue  # the name that an operator gave to an entry
-        below, _ = _below(section.model_fields[key])
+    """Returns the keys that may stand in the section at `keys`, as far as there is one."""
+    waiting = iter(keys)
+    for key in waiting:
+        below, named = _below(section.model_fields[key])
         if below is None:
             return ()
+        if named:
+            next(waiting, None)  # what the operator calls the entry
         section = below
     return tuple(section.model_fields)
 
