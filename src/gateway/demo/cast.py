@@ -132,7 +132,7 @@ GRANTS: Final = (
     Grant(VIEWERS, ("read",), LIBRARY),
     Grant(NEWSROOM, ("read",), LIBRARY),
     Grant(STUDIO, ("read", "write"), SHOWS),
-    Grant(STUDIO, ("write",), INBOX),
+    Grant(STUDIO, ("read", "write"), INBOX),
     Grant(VIEWERS, ("read", "write"), SHOWS),
     Grant(UPLOADERS, ("write",), INBOX),
     Grant(STUDIO, ("read",), ROOT, propagates=False),

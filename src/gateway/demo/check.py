@@ -51,14 +51,14 @@ def has_curl() -> bool:
 
 
 def run_lines(
-    url: str, keys: Mapping[Person, Key], pause: Callable[[], None], lines: Sequence[Line] = LINES
+    url: str, keys: Mapping[Person, Key], go_on: Callable[[], None], lines: Sequence[Line] = LINES
 ) -> Iterator[Result]:
-    """Runs the lines in order and yields what each answered; `pause` is called before each and may raise."""
+    """Runs the lines in order and yields what each answered; `go_on` is called before each and may raise."""
     for path in LEFTOVERS:
-        pause()
+        go_on()
         _run(printed(Line(ADA, "", path, 0, options=("-X", "DELETE"), output=HEAD_ONLY), url, keys))
     for line in lines:
-        pause()
+        go_on()
         command = printed(line, url, keys)
         yield result(line, command, *_run(command))
 

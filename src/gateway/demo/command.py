@@ -113,7 +113,7 @@ def _check_lines(place: "DemoFolder", demo_: "Running", signals: "Signals", desk
     say, results = _progress(desk), []
     say(f"\n{check.HEADING}")
     with opened(place) as store, facts.keys_for_a_check(store) as keys:
-        for each in check.run_lines(demo_.url, keys, signals.pause):
+        for each in check.run_lines(demo_.url, keys, signals.check):
             demo_.check()
             results.append(each)
             say(check.row(len(results), each))

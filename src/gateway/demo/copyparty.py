@@ -23,6 +23,7 @@ UPSTREAMS: Final = {BROWSE: "copyparty", INBOX: "copyparty-inbox", REMOVE: "copy
 
 _SETTINGS: Final = """\
   i: 127.0.0.1
+  env-expand: 0
   http-only
   no-crt
   no-robots
@@ -61,6 +62,7 @@ _SETTINGS: Final = """\
   no-up-list
   nid
   ui-nocpla
+  ui-noacci
 """
 
 

@@ -13,6 +13,11 @@ from typing import Any, Final
 from gateway.demo.cast import ADA, BEA, BOB, NELL, STAN, ULI, UMA, Person
 from gateway.reasons import Reason
 
+SECOND_ADDRESS: Final = "127.0.0.2"
+NO_SECOND_ADDRESS: Final = (
+    f"This machine has no address {SECOND_ADDRESS}, which one of Nell's lines needs; "
+    f"on macOS: sudo ifconfig lo0 alias {SECOND_ADDRESS}"
+)
 BEARER, PAIR, BASIC = "bearer", "pair", "basic"
 FULL: Final = ("-i",)
 """Shows the head of the answer and the body."""
@@ -143,7 +148,7 @@ LINES: Final = (
     Line(UMA, "deletes what is her own (upload first)", "/inbox/uma.txt", 200, options=_DELETE, proof=BASIC),
     Line(UMA, "another's file in the same folder", "/inbox/welcome.txt", 403, Reason.NO_GRANT, _DELETE, proof=BASIC),
     Line(NELL, "from 127.0.0.1, which is not on her group's list", "/api/assets/pilot/", 403, Reason.NETWORK),
-    Line(NELL, "from 127.0.0.2, which is", "/api/assets/pilot/", 200, options=("--interface", "127.0.0.2")),
+    Line(NELL, "from 127.0.0.2, which is", "/api/assets/pilot/", 200, options=("--interface", SECOND_ADDRESS)),
     Line(BOB, "blocked", "/api/assets/pilot/", 403, Reason.USER_STATUS),
     Line(ADA, "reads what no entry grants", "/board/memo.txt", 200, contains="For the board only"),
     Line(ADA, "makes an asset", "/api/assets/", 201, options=_post(_SCRAP), contains=f'"id":"{SCRAP}"'),

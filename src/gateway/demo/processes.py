@@ -99,7 +99,7 @@ class Child:
                 raise ProcessError(
                     f"{self.name} did not answer within {time_limit:.0f} s{self._last_words()}"
                 )
-            time.sleep(PAUSE)
+            self._pause()
         self.check()
 
     def stop(self) -> None:
@@ -175,6 +175,15 @@ def is_free(port: int) -> bool:
     """Tells whether a server may listen on this port of loopback."""
     try:
         socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def has_address(address: str) -> bool:
+    """Tells whether this machine has an address, so that `curl --interface` can come from it."""
+    try:
+        socket.create_server((address, 0)).close()
     except OSError:
         return False
     return True

@@ -19,7 +19,8 @@ from typing import Final
 
 from gateway.demo import asset_api, copyparty, facts, media, processes
 from gateway.demo.folder import DemoFolder, Ports
-from gateway.demo.processes import LOOPBACK, Children, Program, answers, free_port, is_free
+from gateway.demo.lines import NO_SECOND_ADDRESS, SECOND_ADDRESS
+from gateway.demo.processes import LOOPBACK, Children, Program, answers, free_port, has_address, is_free
 from models.store import Store
 
 Say = Callable[[str], None]
@@ -54,8 +55,16 @@ class Signals:
         Raises:
             StoppedError: a signal asked to stop.
         """
-        if not self._asked:
-            time.sleep(processes.PAUSE)
+        self.check()
+        time.sleep(processes.PAUSE)
+        self.check()
+
+    def check(self) -> None:
+        """Does nothing unless a signal asked to stop.
+
+        Raises:
+            StoppedError: it did.
+        """
         if self._asked:
             raise StoppedError
 
@@ -89,13 +98,13 @@ def running(folder: DemoFolder, port: int, say: Say, signals: Signals) -> Iterat
         StoppedError: a signal asked to stop.
         StoreError: the store cannot be used.
     """
-    if port and not is_free(port):
-        raise DemoError(f"port {port} is taken: stop what listens there, or name another with `--port`")
     folder.make()
     with _claimed(folder), Children(signals.pause) as children:
+        if port and not is_free(port):
+            raise DemoError(f"port {port} is taken: stop what listens there, or name another with `--port`")
         ports = Ports(port or free_port(), free_port(), free_port())
         _prepare(folder, ports, say)
-        signals.pause()
+        signals.check()
         _start(folder, ports, children, say)
         url = f"http://{LOOPBACK}:{ports.gateway}"
         folder.running.write_text(json.dumps({"url": url}), "utf-8")
@@ -121,6 +130,8 @@ def found(folder: DemoFolder, signals: Signals) -> Running | None:
 
 
 def _prepare(folder: DemoFolder, ports: Ports, say: Say) -> None:
+    if not has_address(SECOND_ADDRESS):
+        say(NO_SECOND_ADDRESS)
     say("making media: a test pattern with a tone as MP4, HLS and MP3")
     try:
         made = media.make_media(folder.media)
