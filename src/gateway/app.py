@@ -1,18 +1,38 @@
 """The Starlette application: the gateway's own pages, and the pipeline behind everything else."""
 
+import asyncio
 import logging
+import multiprocessing
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
+from starlette.types import Scope
 
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.worker import Worker
+
+LOG = logging.getLogger(__name__)
+ORPHAN_INTERVAL: Final = 0.5
+"""Seconds between looks at whether the main process still lives."""
+
+
+class OwnPage(Route):
+    """A page of the gateway's own: matched on the raw path, so that it has one spelling, as every other target has."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Matches only the exact bytes of the path; Starlette alone would decode them first."""
+        if scope["type"] != "http" or scope.get("raw_path") != self.path.encode():
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def create() -> Starlette:
@@ -29,9 +49,11 @@ def application(worker: Worker) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await worker.start()
+        watch = asyncio.create_task(_end_when_orphaned())
         try:
             yield
         finally:
+            watch.cancel()
             await worker.stop()
 
     async def livez(_request: Request) -> Response:
@@ -45,13 +67,21 @@ def application(worker: Worker) -> Starlette:
     prefix = worker.settings.server.prefix
     app = Starlette(
         routes=[
-            Route(f"{prefix}livez", livez),
-            Route(f"{prefix}readyz", readyz),
+            OwnPage(f"{prefix}livez", livez),
+            OwnPage(f"{prefix}readyz", readyz),
             Mount("/", app=Pipeline(worker)),
         ],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = (
-        False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
-    )
+    app.router.redirect_slashes = False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
     return app
+
+
+async def _end_when_orphaned() -> None:
+    """Ends a worker whose main process is gone: it would share the port with the next gateway, and judge by old policies."""
+    main = multiprocessing.parent_process()
+    while main is not None and main.is_alive():  # noqa: ASYNC110 - a process sets no event
+        await asyncio.sleep(ORPHAN_INTERVAL)
+    if main is not None:
+        LOG.error("the main process is gone: this worker ends")
+        os.kill(os.getpid(), signal.SIGTERM)

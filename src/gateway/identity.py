@@ -57,13 +57,13 @@ class Identity:
         user: the user's record; None for an anonymous caller.
         proof: how that was proved.
         application_id: the application that the token belongs to; empty for an anonymous caller.
-        token_digest: names the token for its last use; empty for an anonymous caller.
+        token_id: names the token for its last use; empty for an anonymous caller.
     """
 
     user: UserRecord | None
     proof: Proof
     application_id: str = ""
-    token_digest: str = ""
+    token_id: str = ""
 
     @property
     def owns_authorization(self) -> bool:
@@ -117,7 +117,7 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     user = facts.get(f"user:{token.user_id}")
     if not isinstance(user, UserRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")
-    return Identity(user, credential.proof, token.application_id, credential.digest)
+    return Identity(user, credential.proof, token.application_id, token.id)
 
 
 def _pair(token: bytes | None, application: bytes | None) -> Credential:

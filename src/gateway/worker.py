@@ -110,7 +110,7 @@ class Worker:
     def note_use(self, identity: Identity) -> None:
         """Remembers that the token was used now; written later, together with others."""
         if len(self._uses) < MAX_USES:
-            self._uses[identity.token_digest] = datetime.now(UTC)
+            self._uses[identity.token_id] = datetime.now(UTC)
 
     async def _write_uses(self) -> None:
         while True:

@@ -144,6 +144,7 @@ def test_store_elsewhere_is_filled_where_the_environment_says(tmp_path: Path) ->
 
     assert answer.code == 0, answer
     assert other.exists()
+    assert "and the store that the environment names" in answer.out
     assert names(tmp_path / "new") == {"mediagate.toml", "policies"}
 
 

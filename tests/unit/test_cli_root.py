@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from commandline import CommandLine, initialised, process, run
-from gateway.cli.app import Mediagate
+from gateway.cli.app import Mediagate, make_app
 from gateway.cli.root import globals_first
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
 @pytest.fixture
@@ -231,3 +236,25 @@ def test_process_imports_nothing_heavy_for_its_help(tmp_path: Path) -> None:
     imported = {line.rpartition("|")[2].strip() for line in answer.err.splitlines()}
     assert "typer" in imported
     assert not imported & {"sqlalchemy", "pydantic", "oso", "starlette", "granian", "alembic"}
+
+
+def commands() -> Iterator[tuple[str, set[str]]]:
+    """Yields every command with the names of its options."""
+    root = typer.main.get_command(make_app())
+    assert isinstance(root, Mediagate)
+    for noun in Mediagate.nouns:
+        command = root.get_command(typer.Context(root), noun)
+        leaves = getattr(command, "commands", {"": command})
+        for name, leaf in leaves.items():
+            options = {each for option in leaf.params for each in (*option.opts, *option.secondary_opts)}
+            yield f"mediagate {noun} {name}".strip(), {each for each in options if each.startswith("--")}
+
+
+def test_document_shows_every_command_with_all_its_options() -> None:
+    """docs/command-line.md has one line of use for each command, no option too many or too few."""
+    blocks = re.findall(r"^```\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines() if line]
+    found = {" ".join(re.findall(r"^mediagate [a-z-]+(?: [a-z]+)?", line)): line for line in lines}
+
+    documented = {name: set(re.findall(r"--[a-z-]+", line)) for name, line in found.items()}
+    assert documented == {name: options - {"--help"} for name, options in commands()}

@@ -1,6 +1,7 @@
 """`mediagate serve` up to the point where the server takes over, and `mediagate upgrade`."""
 
 import os
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,10 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_options_win_and_reach_the_workers(mediagate: CommandLine, served: list[Any]) -> None:
     """What the command line says holds in the parent and in each worker process, wherever that one stands."""
-    assert mediagate("serve", "--port", "8181", "--workers", "2", "--host", "::1").code == 0
+    assert mediagate("serve", "--port", "0", "--workers", "2", "--host", "127.0.0.2").code == 0
 
     parent, worker = served
-    assert (parent.server.port, parent.server.workers, parent.server.host) == (8181, 2, "::1")
+    assert (parent.server.port, parent.server.workers, parent.server.host) == (0, 2, "127.0.0.2")
     assert worker == parent
 
 
@@ -56,6 +57,19 @@ def test_bad_options_are_named_as_typed(
 ) -> None:
     """Nothing is served with settings that contradict themselves."""
     assert said in mediagate.fails("serve", *options)
+    assert served == []
+
+
+def test_taken_port_and_foreign_address_are_named(mediagate: CommandLine, served: list[Any]) -> None:
+    """Before the server starts, one sentence says that nobody can listen there."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        said = mediagate.fails("serve", "--port", port)
+
+    assert said == (
+        f"cannot listen on 127.0.0.1 port {port}: address already in use: choose another with --host and --port"
+    )
+    assert "cannot listen on 192.0.2.1 port 8080" in mediagate.fails("serve", "--host", "192.0.2.1")
     assert served == []
 
 

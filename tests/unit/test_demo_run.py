@@ -14,11 +14,13 @@ from gateway.demo.folder import DemoFolder
 from gateway.demo.processes import free_port
 from gateway.demo.run import DemoError, Signals, StoppedError, found, running
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @pytest.fixture
 def signals() -> Iterator[Signals]:
     """Hears signals for the length of a test."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     yield Signals()
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -46,7 +48,7 @@ def begin(folder: DemoFolder, port: int, signals: Signals) -> None:
         pytest.fail("the demo must not have started")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_heard_at_the_next_pause(signals: Signals, number: signal.Signals) -> None:
     """A signal does not strike at once; it ends the next pause, and again the next."""
     signals.pause()
@@ -69,6 +71,14 @@ def test_a_taken_folder_is_told(taken: DemoFolder, signals: Signals) -> None:
     """Two runs in one folder would take each other's store and secrets."""
     with pytest.raises(DemoError, match=r"runs in .* already: .* `--folder`"):
         begin(taken, free_port(), signals)
+
+
+@pytest.mark.parametrize("name", ["a?b", "${u}", "a\nb"])
+def test_a_path_with_two_readings_is_told(tmp_path: Path, signals: Signals, name: str) -> None:
+    """A sign that a service would take for something else is refused before anything is made."""
+    with pytest.raises(DemoError, match="meaning of its own"):
+        begin(DemoFolder(tmp_path / name), free_port(), signals)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_media_are_told(

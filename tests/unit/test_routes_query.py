@@ -82,7 +82,7 @@ KNOWN = spellings([rule("k", required="d"), QueryRule(listed=frozenset(("Page",)
         ("d", {"d"}),
         ("d=", {"d"}),
         ("d=1&k=2&zz=3&zz=4", {"d", "k", "zz"}),
-        ("%64=1", {"d"}),
+        ("%C3%A9=1", {"é"}),
         ("Page=1", {"Page"}),
         ("&&d&", {"d"}),
         ("=x", {""}),

@@ -150,6 +150,15 @@ def test_store_url_keeps_absolute_paths_options_and_servers(tmp_path: Path) -> N
         assert loaded(tmp_path, f'[store]\nurl = "{url}"').store.url == url
 
 
+def test_folder_whose_name_ends_the_path_of_a_url_is_refused(tmp_path: Path) -> None:
+    """A `?` in the folder's name would cut the store's path short."""
+    folder = tmp_path / "what?"
+    folder.mkdir()
+
+    (problem,) = problems(folder, "")
+    assert "a path in a URL cannot have a `?`: choose another folder" in problem
+
+
 def test_chosen_file_is_the_one_asked_for_then_the_variable_then_the_one_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

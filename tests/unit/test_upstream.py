@@ -60,7 +60,7 @@ async def asking(url: str, **settings: Any) -> AsyncIterator[Upstream]:
 
 async def ask(upstream: Upstream, request: Outbound = GET) -> bytes:
     """Asks and returns the body."""
-    async with upstream.exchange(request) as answer:
+    async with asyncio.timeout(10), upstream.exchange(request) as answer:
         return b"".join([piece async for piece in answer])
 
 
@@ -145,7 +145,7 @@ async def test_idle_connections_are_given_up() -> None:
     async with Backend(answering(OK)) as backend, asking(backend.url, idle_timeout=0.04) as upstream:
         await ask(upstream)
         assert upstream.pool.idle == 1
-        await backend.visits[0].over.wait()
+        await backend.visits[0].ended()
         assert (upstream.pool.open, upstream.pool.idle) == (0, 0)
 
 
@@ -154,7 +154,7 @@ async def test_a_connection_that_the_backend_closed_is_not_used() -> None:
     async with Backend(once(OK)) as backend, asking(backend.url) as upstream:
         for _ in range(5):
             assert await ask(upstream, Outbound("POST", b"/", [], b"x")) == b"ok"
-            await backend.visits[-1].over.wait()
+            await backend.visits[-1].ended()
         assert len(backend.visits) == 5
 
 
@@ -169,7 +169,7 @@ async def test_closing_ends_everything() -> None:
         assert [type(result) for result in results] == [UpstreamDownError] * 3
         with pytest.raises(UpstreamDownError):
             await ask(upstream)
-        await backend.visits[0].over.wait()
+        await backend.visits[0].ended()
         assert len(backend.visits) == 1
 
 
@@ -290,7 +290,7 @@ async def test_an_answer_that_does_not_come_is_slow(begun: bytes) -> None:
         with pytest.raises(UpstreamSlowError, match="sent nothing") as caught:
             await ask(upstream)
         assert caught.value.sent
-        await backend.visits[0].over.wait()
+        await backend.visits[0].ended()
 
 
 async def test_a_request_may_bring_more_patience() -> None:
@@ -429,7 +429,7 @@ async def test_cancelling_cuts_the_connection(script: Script, request_: Outbound
             await until(lambda: len(backend.requests) == turn + 1)  # noqa: B023 - awaited within the turn
             await asyncio.sleep(0.01)
             await cancelled(task)
-            await backend.visits[turn].over.wait()
+            await backend.visits[turn].ended()
             assert upstream.pool.open == 0
 
 
@@ -446,7 +446,7 @@ async def test_cancelling_an_upload_never_ends_it_cleanly() -> None:
         await until(lambda: bool(backend.requests))
         await asyncio.sleep(0.01)
         await cancelled(task)
-        await backend.visits[0].over.wait()
+        await backend.visits[0].ended()
     assert seen == [b"5\r\nbegin\r\n"]
 
 
@@ -481,7 +481,7 @@ async def test_cancelling_while_connecting_loses_no_place() -> None:
         await until(lambda: bool(backend.visits))
         await cancelled(task)
         assert upstream.pool.open == 0
-        await backend.visits[0].over.wait()
+        await backend.visits[0].ended()
 
 
 async def test_leaving_an_answer_unread_cuts_the_connection() -> None:
@@ -489,7 +489,7 @@ async def test_leaving_an_answer_unread_cuts_the_connection() -> None:
     async with Backend(stalled_body) as backend, asking(backend.url) as upstream:
         async with upstream.exchange(GET) as answer:
             assert answer.status == 200
-        await backend.visits[0].over.wait()
+        await backend.visits[0].ended()
         assert upstream.pool.open == 0
 
 

@@ -34,8 +34,9 @@ def failure_of(error: Exception) -> CommandError:
         return error
     if isinstance(error, typer.TyperException):
         return CommandError(_usage(error), code=error.exit_code)
+    said = next(iter(str(error).splitlines()), "")
     return _known_failure(error) or CommandError(
-        f"this is a fault of mediagate itself: {type(error).__name__}: {error}"
+        f"this is a fault of mediagate itself: {type(error).__name__}: {said}"
     )
 
 

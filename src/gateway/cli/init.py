@@ -205,9 +205,8 @@ def _text(folder: Path, wanted: Wanted, issued: dict[str, Any] | None) -> str:
     from gateway.cli.tokens import told
 
     where = "" if folder == Path() else f"{folder}/"
-    lines = [
-        f"wrote {where}{DEFAULT_FILE}, {where}{POLICIES}/ and {where}{STORE} with the domain {wanted.domain}"
-    ]
+    store = f"{where}{STORE}" if (folder / STORE).exists() else "the store that the environment names"
+    lines = [f"wrote {where}{DEFAULT_FILE}, {where}{POLICIES}/ and {store} with the domain {wanted.domain}"]
     if issued:
         lines += ["", told(Desk(folder / DEFAULT_FILE), issued)]
     lines += ["", "Next:"]

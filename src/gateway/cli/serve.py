@@ -1,11 +1,13 @@
 """`mediagate serve` and `mediagate upgrade`: running the gateway, and bringing its store up to date."""
 
 import os
+import socket
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli.desk import Desk, desk_of
+from gateway.cli.failures import CommandError
 from gateway.cli.options import examples
 from gateway.settings.reading import CONFIG_VARIABLE, PREFIX, Keys, chosen_file
 
@@ -45,6 +47,7 @@ def serve(
         ("server", name): (f"--{name}", value) for name, value in given.items() if value is not None
     }
     settings = desk.settings(options, serving=True)
+    _refuse_taken(settings.server.host, settings.server.port)
     _hand_to_workers(desk, options)
     from gateway.server import serve as serve_forever
 
@@ -61,6 +64,20 @@ def upgrade(context: typer.Context) -> None:
     with desk.store():
         pass
     desk.tell({"upgraded": True}, "the store is up to date")
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Raises CommandError if nobody can listen there; the server itself would say so in 80 lines."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        said = (error.strerror or "error").lower()
+        raise CommandError(
+            f"cannot listen on {host} port {port}: {said}: choose another with --host and --port"
+        ) from error
 
 
 def _hand_to_workers(desk: Desk, options: dict[Keys, tuple[str, Any]]) -> None:

@@ -27,6 +27,8 @@ Say = Callable[[str], None]
 
 _MAIN: Final = "from gateway.cli import main; main()"
 _OK, _FORBIDDEN = 200, 403
+_TAKEN_SIGNS: Final = frozenset("?$\r\n")
+"""What ends the path in a store's URL, or names something else in copyparty's settings."""
 
 
 class DemoError(Exception):
@@ -38,12 +40,12 @@ class StoppedError(Exception):
 
 
 class Signals:
-    """Hears SIGINT and SIGTERM (rule 2)."""
+    """Hears SIGINT, SIGTERM and, when the terminal is closed, SIGHUP (rule 2)."""
 
     def __init__(self) -> None:
         """Begins to hear."""
         self._asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._hear)
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
@@ -98,6 +100,10 @@ def running(folder: DemoFolder, port: int, say: Say, signals: Signals) -> Iterat
         StoppedError: a signal asked to stop.
         StoreError: the store cannot be used.
     """
+    if _TAKEN_SIGNS & set(str(folder.path)):
+        raise DemoError(
+            f"`{folder.path}` has a sign that has a meaning of its own to a service: name another `--folder`"
+        )
     folder.make()
     with _claimed(folder), Children(signals.pause) as children:
         if port and not is_free(port):

@@ -233,7 +233,7 @@ class _RowReader:
             return ANY_QUERY
         if entry.items is not None:
             required: list[str] = []
-            names = entry.as_texts("`query`")
+            names = entry.as_texts("`query`", may_be_empty=True)
         else:
             words = {
                 name: value.as_choice(f"`{name}`", ("required", "optional"))

@@ -156,10 +156,10 @@ class Entry:
             self.report(f"{what} must be a list")
         return self.items or []
 
-    def as_texts(self, what: str) -> list[str]:
+    def as_texts(self, what: str, *, may_be_empty: bool = False) -> list[str]:
         """Returns the texts of the list that this value is."""
         texts = [entry.as_text(f"each of {what}") for entry in self.as_list(what)]
-        if self.items is not None and not texts:
+        if self.items is not None and not texts and not may_be_empty:
             self.report(f"{what} must not be empty")
         return [text for text in texts if text is not None]
 

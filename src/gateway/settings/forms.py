@@ -161,6 +161,10 @@ def _store_url(text: str, info: ValidationInfo) -> str:
     if path in ("", ":memory:"):
         raise ValueError("must name a file: the commands and the workers share it")
     placed = given.folder / Path(path).expanduser() if given else Path(path)
+    if "?" in str(placed):
+        raise ValueError(
+            f"the file would stand at `{placed}`, and a path in a URL cannot have a `?`: choose another folder"
+        )
     return f"{scheme}:///{placed}{mark}{options}"
 
 

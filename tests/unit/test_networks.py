@@ -1,0 +1,122 @@
+"""Addresses have one form, and lists admit exactly their networks."""
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from netaddr import IPAddress
+
+from models.networks import AddressError, NetworkSet, canonical_address, canonical_network
+
+BITS = {4: 32, 6: 128}
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        (" 10.0.0.1 ", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::FFFF:0a00:0001", "10.0.0.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::1", "::1"),
+    ],
+)
+def test_an_address_has_one_form(text: str, address: str) -> None:
+    """Mapped IPv4 is IPv4, a zone is dropped, spelling does not matter."""
+    assert canonical_address(text) == IPAddress(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "localhost", "10.0.0", "10.0.0.256", "010.0.0.1", "0x0a.0.0.1", "1", "10.0.0.1/8", "[::1]", "::1::"],
+)
+def test_what_is_no_address_is_an_error(text: str) -> None:
+    """No form that one parser reads so and another otherwise: no octal, no hex, no short form."""
+    with pytest.raises(AddressError):
+        canonical_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("10.0.0.7", "10.0.0.7/32"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("::ffff:10.0.0.7", "10.0.0.7/32"),
+        ("2001:DB8::/032", "2001:db8::/32"),
+        ("::1", "::1/128"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+    ],
+)
+def test_a_network_has_one_form(text: str, network: str) -> None:
+    """A single address is a network of one."""
+    assert canonical_network(text) == network
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/8",
+        "10.0.0.0/",
+        "10.0.0.0/33",
+        "10.0.0.0/-1",
+        "10.0.0.0/8/8",
+        "10.0.0.0/255.0.0.0",
+        "10.0.0.1/8",
+        "10.0.0.0/８",  # noqa: RUF001 - a full-width digit
+        "2001:db8::1/64",
+    ],
+)
+def test_what_is_no_network_is_an_error(text: str) -> None:
+    """Host bits, lengths out of range and masks are refused: the writer meant something else."""
+    with pytest.raises(AddressError):
+        canonical_network(text)
+
+
+def test_host_bits_are_answered_with_the_network() -> None:
+    """The message says what the writer may have meant."""
+    with pytest.raises(AddressError, match=r"`10\.0\.0\.0/8` is the network"):
+        canonical_network("10.1.2.3/8")
+
+
+def test_an_empty_list_admits_nobody_and_says_that_it_is_empty() -> None:
+    """Whether an empty list restricts is for the caller to decide."""
+    assert not NetworkSet()
+    assert not NetworkSet().admits(canonical_address("10.0.0.1"))
+
+
+def test_two_families_are_two_things() -> None:
+    """An IPv6 address is not in an IPv4 network of the same number."""
+    assert not NetworkSet.of(["0.0.0.0/0"]).admits(canonical_address("::1"))
+    assert not NetworkSet.of(["::/0"]).admits(canonical_address("10.0.0.1"))
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> str:
+    """Returns a network of either family in canonical form."""
+    version = draw(st.sampled_from((4, 6)))
+    length = draw(st.integers(0, BITS[version]))
+    prefix = draw(st.integers(0, 2**length - 1)) << (BITS[version] - length)
+    address = ip_address(prefix.to_bytes(BITS[version] // 8, "big"))
+    return f"{address}/{length}"
+
+
+@given(lines=st.lists(networks(), max_size=6), address=st.ip_addresses(), near=st.booleans(), data=st.data())
+def test_a_list_admits_what_an_independent_library_does(
+    lines: list[str], address: object, data: st.DataObject, *, near: bool
+) -> None:
+    """For any list and address the answer is the one of Python's `ipaddress`; order and repetition are irrelevant."""
+    asked = ip_address(str(address))
+    if near and lines:
+        net = ip_network(data.draw(st.sampled_from(lines)))
+        offset = data.draw(st.sampled_from((-1, 0, net.num_addresses - 1, net.num_addresses)))
+        value = min(max(int(net.network_address) + offset, 0), 2 ** BITS[net.version] - 1)
+        asked = ip_address(value.to_bytes(BITS[net.version] // 8, "big"))
+    if getattr(asked, "ipv4_mapped", None):
+        return  # has another canonical form
+    expected = any(asked in ip_network(line) for line in lines)
+    assert NetworkSet.of(lines).admits(canonical_address(str(asked))) is expected
+    assert NetworkSet.of([*reversed(lines), *lines]) == NetworkSet.of(lines)
