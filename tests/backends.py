@@ -71,6 +71,10 @@ class Visit:
         self.writer.write(data)
         await self.writer.drain()
 
+    async def ended(self) -> None:
+        """Waits until the script is through; fails when that takes unreasonably long."""
+        await asyncio.wait_for(self.over.wait(), 5)
+
     async def left(self) -> bool:
         """Waits until the other side has closed; returns whether it sent nothing before."""
         try:

@@ -1,5 +1,6 @@
 """The command line for tests: a folder made by `mediagate init`, and its commands run in this process."""
 
+import atexit
 import json
 import shutil
 import sqlite3
@@ -101,6 +102,7 @@ def initialised(folder: Path) -> CommandLine:
 @cache
 def _template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="mediagate-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     answer = run("init", str(folder / "made"), "--admin", ADA)
     assert answer.code == 0, answer
     return folder / "made"

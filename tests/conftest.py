@@ -12,10 +12,11 @@ from stores import Databases, PostgresDatabases, SqliteDatabases, change, opened
 settings.register_profile(
     "short",
     deadline=None,  # no timed assertion in tests
+    derandomize=True,  # what fails, fails again; `--long` explores
     max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile("long", parent=settings.get_profile("short"), max_examples=2_000)
+settings.register_profile("long", parent=settings.get_profile("short"), max_examples=2_000, derandomize=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ Everything that can be wrong is found before the first worker starts, so that a 
 worker that dies again and again.
 """
 
+import math
 from typing import Final
 
 from granian import Granian
@@ -48,7 +49,7 @@ def serve(settings: Settings) -> None:
         # Granian counts idle connections too: set far above, shedding is the pipeline's
         backpressure=server.max_connections,
         http1_settings=HTTP1Settings(header_read_timeout=int(server.header_timeout * 1000)),
-        workers_kill_timeout=int(server.drain_timeout),
+        workers_kill_timeout=max(1, math.ceil(server.drain_timeout)),  # 0 means for ever
         respawn_failed_workers=True,
         log_level=LogLevels.info,
         log_dictconfig=_LOG,
