@@ -1,95 +1,101 @@
-"""Stage authorize, the pure part: a loaded set of Polar files answers questions with one reason each.
+"""Stage authorize, the pure part: a loaded policy answers questions with one reason each, at the speed of memory.
 
-How a policy answers:
+`meaning` says what a policy means (strict Oso, in `strict`); `tree` remembers the program it is. Here the two meet:
 
-1. `gates([...])` states the order of the gates; the first whose `gate(name, subject, action, resource, request)` does
-   not hold refuses, and its name is the reason. Gates are positive: a mistyped one refuses.
-2. If all hold, `permit(subject, action, resource, request, reason)` is asked; the first that holds allows, with its reason.
-   If none holds, the reason is `no-grant`.
-3. Any error, a time-out, or an answer outside these forms refuses as `policy-error`; nothing opens on an error (law 2).
-4. A missing fact is no answer: `MissingFactError` passes to the caller, who loads it and asks again (law 5).
+1. A path that was met before is walked in the tree, with the asker's own facts; any other goes to strict Oso and is learned.
+2. A question that raises anything but a missing fact is for strict Oso to judge.
+3. A share of walks is decided again by strict Oso. A difference is an alarm, the trees are dropped, and strict Oso's answer counts.
+4. A path or a tree beyond its bound refuses as `policy-error` (law 10), and is counted.
 """
 
-import re
+import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from gateway.errors import PolicyFileError
 from gateway.policy.decision import Decision, Question, Step
-from gateway.policy.source import Head, rule_heads
-from gateway.policy.strict import PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
-from gateway.reasons import TABLE, Reason
-from models.facts import FactBoundError
+from gateway.policy.meaning import Meaning
+from gateway.policy.tree import Asked, Tree, TreeBoundError, TreeFaultError
+from gateway.reasons import Reason
+from models.facts import MissingFactError
 
 __all__ = ["Decision", "Policy", "Question", "Step"]
 
-_GATE_ARITY: Final = 5
-_PERMIT_ARITY: Final = 5
-_NO_ORDER: Final = (
-    'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
-)
-_QUIET: Final = (
-    "",
-    "allow_request(_subject, _request) if false;",
-)  # Oso warns about policies without a rule of its own kinds
-_OSO_PLACE: Final = re.compile(r"(?P<says>.*?) at line (?P<line>\d+), column \d+ of file (?P<file>\S+?):")
+LOG = logging.getLogger(__name__)
+CHECK_EVERY: Final = 1_000
+"""Of so many walks one is decided again by strict Oso."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a policy has done; read for metrics and tests."""
+
+    walked: int = 0
+    learned: int = 0
+    checked: int = 0
+    faults: int = 0
+    bounded: int = 0
 
 
 class Policy:
-    """One loaded set of Polar files.
+    """One loaded set of Polar files with what was learned of it.
 
     Attributes:
-        gates: the names of the gates, in order.
-        reasons: the reasons that permits can give.
-        actions: the actions that `needs(action, permission)` knows.
+        meaning: strict Oso over the files.
+        counts: what was done.
     """
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
+    def __init__(self, sources: Mapping[str, str], *, check_every: int = CHECK_EVERY) -> None:
         """Loads and checks the text.
 
         Args:
             sources: file name → text; files count in the order of their names.
+            check_every: of so many walks one is decided again.
 
         Raises:
             PolicyFileError: the text cannot be loaded or lacks a part; carries every problem found.
         """
-        files = sorted(sources.items())
-        heads = [head for name, text in files for head in rule_heads(name, text)]
-        if problems := list(_missing_entries(heads)):
-            raise PolicyFileError(problems)
-        self._polar = _loaded(files)
-        self.gates = self._gate_order()
-        self._gate_places = _places(heads, "gate", 0)
-        self._permit_places = _places(heads, "permit", _PERMIT_ARITY - 1)
-        self.reasons = tuple(self._permit_places)
-        self.actions = frozenset(
-            action for head in heads if head.name == "needs" and (action := head.literal(0))
-        )
-        if problems := [*_head_problems(heads), *self._gate_problems()]:
-            raise PolicyFileError(problems)
+        self.meaning = Meaning(sources)
+        self.counts = Counts()
+        self._check_every = self._until_check = check_every
+        self._trees: dict[str, Tree] = {}
+        self._forget()
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The names of the gates, in order."""
+        return self.meaning.gates
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons that permits can give."""
+        return self.meaning.reasons
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """The actions that `needs(action, permission)` knows; only these have trees, so that nobody else's words fill memory."""
+        return self.meaning.actions
 
     def decide(self, question: Question) -> Decision:
         """Returns the policy's answer.
 
         Raises:
-            MissingFactError: a fact is not at hand (rule 4).
+            MissingFactError: a fact is not at hand; load it and ask again.
         """
-        asked = (question.subject, question.action, question.resource, question.request)
+        tree = self._trees.get(question.action)
+        if tree is None:
+            return self.meaning.answer(question).decision
         try:
-            for name in self.gates:
-                if not self._holds("gate", name, *asked):
-                    return Decision(allowed=False, reason=name, rule=self._gate_places[name])
-            permits = self._polar.answers("permit", *asked, Variable("reason"))
-            reason = next((bindings["reason"] for bindings in permits), None)
-        except (StrictPolicyError, FactBoundError) as error:
-            return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail=str(error))
-        if reason is None:
-            return Decision(allowed=False, reason=Reason.NO_GRANT)
-        if not isinstance(reason, str) or reason not in self._permit_places:
-            return Decision(
-                allowed=False, reason=Reason.POLICY_ERROR, detail="a permit gave no reason literal"
-            )
-        return Decision(allowed=True, reason=reason, rule=self._permit_places[reason])
+            decision = tree.walk(question)
+        except MissingFactError:
+            raise
+        except Exception:  # noqa: BLE001 - rule 2
+            decision = None
+        if decision is None:
+            return self._learn(tree, question)
+        self.counts.walked += 1
+        self._until_check -= 1
+        return decision if self._until_check else self._checked(question, decision)
 
     def explain(self, question: Question) -> Iterator[Step]:
         """Yields every gate, then every permit, with its own verdict, whatever the others say.
@@ -97,106 +103,37 @@ class Policy:
         Raises:
             MissingFactError: a fact is not at hand.
         """
-        asked = (question.subject, question.action, question.resource, question.request)
-        for name in self.gates:
-            yield self._step("gate", name, self._gate_places[name], (name, *asked))
-        for reason, place in self._permit_places.items():
-            yield self._step("permit", reason, place, (*asked, reason))
+        return self.meaning.explain(question)
 
-    def _step(self, kind: str, name: str, place: str, arguments: tuple[object, ...]) -> Step:
+    def _learn(self, tree: Tree, question: Question) -> Decision:
+        path: list[Asked] = []
+        answer = self.meaning.answer(question, path.append)
+        if not answer.lasting:
+            return answer.decision
         try:
-            holds = self._holds(kind, *arguments)
-        except (StrictPolicyError, FactBoundError) as error:
-            return Step(kind, name, None, place, str(error))
-        return Step(kind, name, holds, place)
+            tree.learn(question, path, answer.decision)
+        except TreeFaultError as fault:
+            self._alarm(str(fault))
+        except TreeBoundError as bound:
+            self.counts.bounded += 1
+            detail = f"{bound}, decided at {answer.decision.rule or answer.decision.reason}"
+            return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail=detail)
+        self.counts.learned += 1
+        return answer.decision
 
-    def _holds(self, rule: str, *arguments: object) -> bool:
-        return next(self._polar.answers(rule, *arguments), None) is not None
+    def _checked(self, question: Question, walked: Decision) -> Decision:
+        """Decides a walk again (rule 3)."""
+        self._until_check = self._check_every
+        self.counts.checked += 1
+        answer = self.meaning.answer(question)
+        if answer.decision != walked and answer.lasting:
+            self._alarm(f"the tree said {walked.reason}, strict Oso {answer.decision.reason}")
+        return answer.decision
 
-    def _gate_order(self) -> tuple[str, ...]:
-        try:
-            orders = [bindings["names"] for bindings in self._polar.answers("gates", Variable("names"))]
-        except StrictPolicyError as error:
-            raise PolicyFileError([f"gates([...]): {error}"]) from error
-        if len(orders) != 1 or not orders[0] or not all(isinstance(name, str) for name in orders[0]):
-            raise PolicyFileError(
-                [
-                    'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
-                ]
-            )
-        return tuple(orders[0])
+    def _alarm(self, what: str) -> None:
+        self.counts.faults += 1
+        LOG.critical("the decision tree was wrong and is dropped: %s", what)
+        self._forget()
 
-    def _gate_problems(self) -> Iterator[str]:
-        allowed = {
-            reason.value for reason, row in TABLE.items() if row.stage == "authorize" and row.is_refusal
-        }
-        for name in self.gates:
-            if name not in self._gate_places:
-                yield f'gates(...) names "{name}", but no rule gate("{name}", ...) exists: write it or take the name out'
-            if name not in allowed:
-                yield f'gates(...) names "{name}", which is not a reason of refusal; those are {", ".join(sorted(allowed))}'
-        for name, place in self._gate_places.items():
-            if name not in self.gates:
-                yield f'{place.split()[0]}: gate "{name}" is not in gates([...]) and would never be asked: add it there'
-        if len(set(self.gates)) != len(self.gates):
-            yield "gates([...]) names a gate twice"
-
-
-def _loaded(files: list[tuple[str, str]]) -> StrictPolar:
-    try:
-        return StrictPolar([*files, _QUIET])
-    except PolicySyntaxError as error:
-        raise PolicyFileError([_oso_message(str(error))]) from error
-    except StrictPolicyError as error:
-        raise PolicyFileError([f"an inline query (?=): {error}"]) from error
-
-
-def _oso_message(message: str) -> str:
-    """Returns Oso's message as `file:line: sentence`, without its excerpt and its link."""
-    text = " ".join(message.split())
-    found = _OSO_PLACE.match(text)
-    return f"{found['file']}:{found['line']}: {found['says']}" if found else text[:300]
-
-
-def _places(heads: list[Head], rule: str, at: int) -> dict[str, str]:
-    """Returns literal → places of the rules of this name, in order of the files."""
-    places: dict[str, str] = {}
-    for head in heads:
-        literal = head.literal(at)
-        if head.name == rule and literal is not None:
-            places[literal] = f"{places[literal]} {head.place}" if literal in places else head.place
-    return places
-
-
-def _head_problems(heads: list[Head]) -> Iterator[str]:
-    seen: dict[str, str] = {}
-    for head in heads:
-        if head.name == "gate":
-            yield from _gate_head_problems(head)
-        if head.name == "permit":
-            yield from _permit_head_problems(head, seen)
-
-
-def _missing_entries(heads: list[Head]) -> Iterator[str]:
-    names = {head.name for head in heads}
-    if "gates" not in names:
-        yield _NO_ORDER
-    if "gate" not in names:
-        yield 'no rule gate("name", subject, action, resource, request) exists: write one for each name in gates([...])'
-    if "permit" not in names:
-        yield 'no rule permit(subject, action, resource, request, "reason") exists: everything would be refused'
-
-
-def _gate_head_problems(head: Head) -> Iterator[str]:
-    if len(head.arguments) != _GATE_ARITY or head.literal(0) is None:
-        yield f'{head.place}: write gate("name", subject, action, resource, request)'
-
-
-def _permit_head_problems(head: Head, seen: dict[str, str]) -> Iterator[str]:
-    reason = head.literal(_PERMIT_ARITY - 1)
-    if len(head.arguments) != _PERMIT_ARITY or not reason:
-        yield f'{head.place}: write permit(subject, action, resource, request, "reason") with a literal reason'
-    elif reason in seen:
-        yield f'{head.place}: the reason "{reason}" is already given at {seen[reason]}: each permit has its own'
-    else:
-        seen[reason] = head.place
+    def _forget(self) -> None:
+        self._trees = {action: Tree() for action in self.meaning.actions}

@@ -30,6 +30,7 @@ from polar.predicate import Predicate
 from polar.query import Query
 from polar.variable import Variable
 
+from gateway.policy.tree import Asked
 from models.facts import FactBoundError, MissingFactError, Request, Resource, Subject
 
 _NOT_WORDS: Final = frozenset(("grants_of",))
@@ -43,7 +44,15 @@ vars(polar.ffi)["print"] = lambda *_args, **_options: (
 
 
 class StrictPolicyError(Exception):
-    """A policy did what strict Oso refuses, or Oso itself failed; lower case, one line, without values of facts."""
+    """A policy did what strict Oso refuses, or Oso itself failed; lower case, one line, without values of facts.
+
+    Attributes:
+        lasting: whether the same answers always lead here; a time-out or a question that fails is not like that.
+    """
+
+    def __init__(self, message: str, *, lasting: bool = True) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 class PolicySyntaxError(Exception):
@@ -65,8 +74,13 @@ VOCABULARY: Final[Mapping[type, Mapping[str, int]]] = {
 }
 
 
+Note = Callable[[Asked], object]
+
+
 class _StrictQuery(Query):
-    """Answers the virtual machine's events by the rules above."""
+    """Answers the virtual machine's events by the rules above, and tells `note` each question with its answer."""
+
+    note: Note | None = None
 
     def handle_external_call(self, data: dict[str, Any]) -> None:
         receiver = self.host.to_python(data["instance"])
@@ -82,6 +96,8 @@ class _StrictQuery(Query):
         answer = getattr(receiver, word)(*arguments)
         if type(answer) is not bool:
             raise StrictPolicyError(f"`{word}` answered with something that is not yes or no")
+        if self.note is not None:
+            self.note(Asked(receiver, word, tuple(arguments), answer))
         self.ffi_query.call_result(data["call_id"], self.host.to_polar(answer))
 
     def handle_make_external(self, _data: dict[str, Any]) -> None:
@@ -150,8 +166,13 @@ class StrictPolar(Polar):
             if next(_StrictQuery(query, host=self.host.copy()).run(), None) is None:
                 raise InlineQueryFailedError(query.source())
 
-    def answers(self, rule: str, *arguments: object) -> Iterator[dict[str, Any]]:
+    def answers(self, rule: str, *arguments: object, note: Note | None = None) -> Iterator[dict[str, Any]]:
         """Yields the bindings of each way in which `rule` holds; arguments may be `Variable`s.
+
+        Args:
+            rule: its name.
+            arguments: its arguments.
+            note: is told each question that is asked of the facts, with its answer.
 
         Raises:
             StrictPolicyError: the policy broke a rule above, or Oso failed.
@@ -160,17 +181,20 @@ class StrictPolar(Polar):
         """
         host = self.host.copy()
         query = self.ffi_polar.new_query_from_term(host.to_polar(Predicate(name=rule, args=list(arguments))))
+        asking = _StrictQuery(query, host=host)
+        asking.note = note
         try:
-            for result in _StrictQuery(query, host=host).run():
+            for result in asking.run():
                 yield result["bindings"]
         except (MissingFactError, FactBoundError, StrictPolicyError):
             raise
         except (OsoError, PolarRuntimeError) as error:
-            raise StrictPolicyError(_first_line(error)) from error
-        except Exception as error:
             raise StrictPolicyError(
-                f"a question failed: {type(error).__name__}: {_first_line(error)}"
+                _first_line(error), lasting="timeout" not in type(error).__name__.lower()
             ) from error
+        except Exception as error:
+            said = f"a question failed: {type(error).__name__}: {_first_line(error)}"
+            raise StrictPolicyError(said, lasting=False) from error
 
 
 def _collector(messages: list[str]) -> Callable[[str], str]:
@@ -185,4 +209,4 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [""])[0][:300]
 
 
-__all__ = ["VOCABULARY", "PolicySyntaxError", "StrictPolar", "StrictPolicyError", "Variable"]
+__all__ = ["VOCABULARY", "Note", "PolicySyntaxError", "StrictPolar", "StrictPolicyError", "Variable"]

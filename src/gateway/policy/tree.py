@@ -1,0 +1,177 @@
+"""The decision tree: remembers the program that a policy is, never an answer about anyone (law 3).
+
+Strict Oso reaches the outside only through questions that answer yes or no. For one action, the same answers lead it to the same
+next question and in the end to the same decision. So the first time a path is met, strict Oso decides and its questions are
+written down as a path; from then on the tree is walked with the asker's own facts, and an answer not met before goes back to Oso.
+
+Rules:
+
+1. A tree belongs to one action (a policy may compare it without asking anything) and to exactly `Subject`, `Resource` and
+   `Request` (type tests in a policy ask nothing either).
+2. A step is a word of the vocabulary, asked of one of the three, with arguments that are one of the three, literals, or lists of
+   these. Literals are told apart by type and value: 1 and True differ.
+3. What a path has asked before is not asked again: facts of one decision do not change while it is made.
+4. A path is stored only after the virtual machine has finished. If it differs from what is recorded where both must be
+   the same, the recording is not true: `TreeFaultError`, and whoever owns the tree drops it.
+5. Nodes, and the questions of one path, are bounded.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from gateway.policy.decision import Decision, Question
+from models.facts import Request, Resource, Subject
+
+Ask = Callable[[Subject, Resource, Request], bool]
+
+
+class Form(NamedTuple):
+    """An argument: (`register`, number), (`list`, forms), or (name of the type, literal)."""
+
+    kind: str
+    value: object
+
+
+class Step(NamedTuple):
+    """A question without its answer; `receiver` is 0 for the subject, 1 for the resource, 2 for the request."""
+
+    receiver: int
+    word: str
+    arguments: tuple[Form, ...]
+
+
+MAX_STEPS: Final = 500
+"""Questions on one path."""
+MAX_NODES: Final = 20_000
+"""Nodes of one tree."""
+_NAMES: Final = ("s", "r", "q")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that strict Oso asked, with its answer."""
+
+    receiver: object
+    word: str
+    arguments: tuple[object, ...]
+    answer: bool
+
+
+class TreeFaultError(Exception):
+    """A path contradicts the recording (rule 4), or asked the same twice and was answered differently (rule 3)."""
+
+
+class TreeBoundError(Exception):
+    """A path or the tree met its bound (rule 5); nothing was stored."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One question: `ask` runs it, `step` names it; `yes` and `no` are what follows, None if that was not met yet."""
+
+    ask: Ask
+    step: Step
+    yes: "Node | Decision | None" = None
+    no: "Node | Decision | None" = None
+
+
+class Tree:
+    """All paths that were met for one action."""
+
+    __slots__ = ("nodes", "root")
+
+    def __init__(self) -> None:
+        """Begins empty."""
+        self.root: Node | Decision | None = None
+        self.nodes = 0
+
+    def walk(self, question: Question) -> Decision | None:
+        """Returns the decision at the end of the path that the facts lead to; None if it was not met yet.
+
+        Raises:
+            MissingFactError: a fact is not at hand.
+            Exception: what a question raises; strict Oso says what that means.
+        """
+        subject, resource, request = question.subject, question.resource, question.request
+        node = self.root
+        while type(node) is Node:
+            node = node.yes if node.ask(subject, resource, request) else node.no
+        return node  # type: ignore[return-value] # a Node was walked past
+
+    def learn(self, question: Question, path: Sequence[Asked], decision: Decision) -> None:
+        """Stores a path that strict Oso has finished.
+
+        Raises:
+            TreeFaultError: rule 3 or 4; nothing was stored.
+            TreeBoundError: rule 5; nothing was stored.
+        """
+        steps = list(_steps(question, path))
+        if len(steps) > MAX_STEPS or self.nodes + len(steps) > MAX_NODES:
+            raise TreeBoundError(f"{len(steps)} questions on a path, {self.nodes} nodes in the tree")
+        holder: Tree | Node = self
+        side = "root"
+        for at, (step, answer) in enumerate(steps):
+            node: Node | Decision | None = getattr(holder, side)
+            if node is None:
+                setattr(holder, side, _chain(steps[at:], decision))
+                self.nodes += len(steps) - at
+                return
+            if type(node) is not Node or node.step != step:
+                raise TreeFaultError(
+                    f"`{step.word}` is asked where another path of the same answers does not ask it"
+                )
+            holder, side = node, "yes" if answer else "no"
+        if getattr(holder, side) not in (None, decision):
+            raise TreeFaultError("the same answers led to another decision")
+        setattr(holder, side, decision)
+
+
+def _steps(question: Question, path: Sequence[Asked]) -> Iterator[tuple[Step, bool]]:
+    """Yields each different question with its answer (rule 3)."""
+    registers = {id(question.subject): 0, id(question.resource): 1, id(question.request): 2}
+    seen: dict[Step, bool] = {}
+    for asked in path:
+        arguments = tuple(_form(argument, registers) for argument in asked.arguments)
+        step = Step(registers[id(asked.receiver)], asked.word, arguments)
+        if step not in seen:
+            seen[step] = asked.answer
+            yield step, asked.answer
+        elif seen[step] is not asked.answer:
+            raise TreeFaultError(f"`{asked.word}` was asked twice and answered differently")
+
+
+def _form(argument: object, registers: dict[int, int]) -> Form:
+    """Returns an argument so that equal forms mean equal arguments (rule 2)."""
+    if type(argument) is list:
+        return Form("list", tuple(_form(item, registers) for item in argument))
+    if id(argument) in registers:
+        return Form("register", registers[id(argument)])
+    return Form(type(argument).__name__, argument)
+
+
+def _chain(steps: Sequence[tuple[Step, bool]], decision: Decision) -> "Node | Decision":
+    """Returns the nodes of a new path, one behind the other."""
+    after: Node | Decision = decision
+    for step, answer in reversed(steps):
+        after = Node(_compiled(step), step, after if answer else None, None if answer else after)
+    return after
+
+
+def _compiled(step: Step) -> Ask:
+    """Returns a function that asks the question; the word is one of the vocabulary, so it is a plain name."""
+    literals: dict[str, object] = {}
+    written = ", ".join(_written(argument, literals) for argument in step.arguments)
+    ask: Ask = eval(f"lambda s, r, q: {_NAMES[step.receiver]}.{step.word}({written})", literals)  # noqa: S307 - see above
+    return ask
+
+
+def _written(form: Form, literals: dict[str, object]) -> str:
+    """Returns an argument as source text; a literal's value is kept beside it, never spliced in."""
+    if isinstance(form.value, tuple):
+        return f"[{', '.join(_written(item, literals) for item in form.value)}]"
+    if form.kind == "register" and isinstance(form.value, int):
+        return _NAMES[form.value]
+    name = f"c{len(literals)}"
+    literals[name] = form.value
+    return name
