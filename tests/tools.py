@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 import pytest
 
 CI: Final = "MEDIAGATE_CI"
-PACKAGES: Final = {"nginx": "nginx", "ffprobe": "ffmpeg"}
+PACKAGES: Final = {"nginx": "nginx", "ffprobe": "ffmpeg", "curl": "curl"}
 """Programs and the Debian packages that bring them."""
 
 
@@ -31,7 +31,9 @@ def needed_proc() -> Path:
     proc = Path("/proc")
     if (proc / "self" / "stat").is_file():
         return proc
-    _lacking("processes are measured through `/proc`, which this system does not have: run this test on Linux")
+    _lacking(
+        "processes are measured through `/proc`, which this system does not have: run this test on Linux"
+    )
 
 
 def _lacking(sentence: str) -> NoReturn:

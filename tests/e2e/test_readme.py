@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import need
+from tools import needed
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"<!-- a test runs the next block verbatim.*?-->\n```sh\n(.*?)```", re.DOTALL)
@@ -51,7 +51,8 @@ def is_free(port: int) -> bool:
 
 def test_the_second_screen_of_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     """The commands run verbatim; Eve gets 200, nobody is told to sign in, and explain names the entry."""
-    need("nginx", "curl")
+    needed("nginx")
+    needed("curl")
     if not (is_free(8000) and is_free(8080)):
         pytest.fail("the README's commands use the ports 8000 and 8080: stop what listens there and run again")
     setting_up, asking = BLOCK.findall((ROOT / "README.md").read_text())

@@ -135,3 +135,10 @@ def test_expired_token_is_listed_as_expired(mediagate: CommandLine) -> None:
 def test_unknown_names_are_failures(mediagate: CommandLine, typed: tuple[str, ...], said: str) -> None:
     """What is not there is said not to be there."""
     assert said in mediagate.fails("token", *typed)
+
+
+def test_a_bare_token_is_all_that_is_printed(mediagate: CommandLine) -> None:
+    """For a script's variable: the text of the token and nothing else."""
+    said = mediagate.ok("token", "create", ADA, "--bare")
+
+    assert record(mediagate, said.strip()).expires is not None

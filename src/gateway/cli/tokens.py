@@ -32,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
 CREATE_EXAMPLES = examples(
     "mediagate token create stan@example.org",
     "mediagate token create stan@example.org --app player --expires never",
+    "TOKEN=$(mediagate token create stan@example.org --bare)",
 )
 
 
@@ -45,6 +46,7 @@ def create(
     expires: Annotated[
         str, typer.Option("--expires", metavar="SPAN", help="How long it is valid: 12h, 30d, never.")
     ] = DEFAULT_EXPIRY,
+    bare: Annotated[bool, typer.Option("--bare", help="Print the token alone, for scripts.")] = False,
     domain: DomainOption = None,
 ) -> None:
     """Makes a token for a user and prints it, once, with the App-ID that goes with it."""
@@ -53,7 +55,7 @@ def create(
     with desk.writing() as commit:
         found = naming.the_user(commit.session, user, domain)
         issued = issue(commit.session, found, app, end)
-    desk.tell(issued, told(desk, issued))
+    desk.tell(issued, str(issued["token"]) if bare else told(desk, issued))
 
 
 def list_(
