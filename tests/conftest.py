@@ -1,13 +1,14 @@
 """Fixtures that many tests want: an empty store of each database, and one with a cast in it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from models.store import Store
-from stores import Databases, PostgresDatabases, SqliteDatabases, change, opened, settle_in
+from stores import Databases, PostgresDatabases, Shared, SqliteDatabases, opened, settle_in
 
 settings.register_profile(
     "short",
@@ -53,27 +54,33 @@ def databases(request: pytest.FixtureRequest) -> Databases:
     return found
 
 
-@pytest.fixture
-def url(databases: Databases, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty store, on SQLite and on PostgreSQL."""
-    fresh = databases.fresh(tmp_path)
-    yield fresh
-    databases.drop(fresh)
-
-
-@pytest.fixture
-def store(url: str, tmp_path: Path) -> Iterator[Store]:
-    """An empty store, on SQLite and on PostgreSQL."""
-    with opened(url, tmp_path) as found:
+@pytest.fixture(scope="session")
+def shared(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """One store of each database for all tests that can do with it wiped."""
+    folder = tmp_path_factory.mktemp("shared")
+    url = databases.fresh(folder)
+    with opened(url, folder) as store, closing(Shared(url, store)) as found:
         yield found
 
 
 @pytest.fixture
-def cast(store: Store) -> Store:
+def url(shared: Shared, request: pytest.FixtureRequest) -> str:
+    """The URL of the store that `store` or `cast` gives to the same test, else of an empty one; on both databases."""
+    if not {"store", "cast"} & set(request.fixturenames):
+        shared.reset()
+    return shared.url
+
+
+@pytest.fixture
+def store(shared: Shared) -> Store:
+    """An empty store, on SQLite and on PostgreSQL."""
+    return shared.reset()
+
+
+@pytest.fixture
+def cast(shared: Shared) -> Store:
     """A store with the cast of `stores.settle_in`, on SQLite and on PostgreSQL."""
-    with change(store) as session:
-        settle_in(session)
-    return store
+    return shared.reset(settle_in)
 
 
 @pytest.fixture

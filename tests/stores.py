@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, select, text, update
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from models import changes
@@ -111,7 +111,8 @@ class PostgresDatabases:
 
     def drop(self, url: str) -> None:
         """Keeps the database for another test, as empty as it was; creating one takes twenty times as long."""
-        wipe(url)
+        with behind(url) as connection:
+            wipe(connection)
         self._wiped.append(url)
 
     def close(self) -> None:
@@ -138,12 +139,17 @@ class PostgresDatabases:
         engine.dispose()
 
 
-@contextmanager
-def behind(url: str) -> Iterator[Connection]:
-    """Yields a connection that goes round the write door, as a mistake or a restored backup would."""
+def _engine_behind(url: str) -> Engine:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=5000"))
+    return engine
+
+
+@contextmanager
+def behind(url: str) -> Iterator[Connection]:
+    """Yields a connection that goes round the write door, as a mistake or a restored backup would."""
+    engine = _engine_behind(url)
     try:
         with engine.begin() as connection:
             yield connection
@@ -151,14 +157,55 @@ def behind(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def wipe(url: str) -> None:
+def wipe(connection: Connection) -> None:
     """Makes a store as empty as a fresh one."""
-    with behind(url) as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name != Revision.__tablename__:
-                connection.execute(table.delete())
-        connection.execute(update(Revision).values(value=0))
-        connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
+    for table in reversed(Base.metadata.sorted_tables):
+        if table.name != Revision.__tablename__:
+            connection.exec_driver_sql(f"DELETE FROM {table.name}")
+    connection.exec_driver_sql("UPDATE revision SET value = 0")
+    connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+class Shared:
+    """A store for many tests, one after the other: opening one and compiling its statements takes longer than most tests.
+
+    Attributes:
+        url: of the store.
+        store: open all the time.
+    """
+
+    def __init__(self, url: str, store: Store) -> None:
+        """Takes an open store."""
+        self.url, self.store, self._engine = url, store, _engine_behind(url)
+        self._filled: dict[Callable[[Session], None], dict[Table, list[Any]]] = {}
+
+    def reset(self, fill: Callable[[Session], None] | None = None) -> Store:
+        """Returns the store, empty or with what `fill` writes in one commit; what it once wrote is copied later."""
+        copy = self._filled.get(fill) if fill else None
+        with self._engine.begin() as connection:
+            wipe(connection)
+            for table, found in copy.items() if copy else ():
+                connection.execute(insert(table), found)
+            if copy:
+                connection.execute(update(Revision).values(value=1))
+        if fill and copy is None:
+            with change(self.store) as session:
+                fill(session)
+            self._filled[fill] = self._rows()
+        return self.store
+
+    def close(self) -> None:
+        """Closes what looks behind the door; the store stays open."""
+        self._engine.dispose()
+
+    def _rows(self) -> dict[Table, list[Any]]:
+        with self._engine.begin() as connection:
+            found = {
+                table: [dict(row) for row in connection.execute(select(table)).mappings()]
+                for table in Base.metadata.sorted_tables
+                if table.name != Revision.__tablename__
+            }
+        return {table: values for table, values in found.items() if values}
 
 
 def rows(store: Store) -> Mapping[str, list[tuple[Any, ...]]]:

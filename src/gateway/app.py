@@ -13,7 +13,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Match, Mount, Route
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from gateway.pipeline import Pipeline
@@ -29,10 +29,11 @@ class OwnPage(Route):
     """A page of the gateway's own: matched on the raw path, so that it has one spelling, as every other target has."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Matches only the exact bytes of the path; Starlette alone would decode them first."""
+        """Matches only the exact bytes of the path (Starlette alone would decode them first) and its methods."""
         if scope["type"] != "http" or scope.get("raw_path") != self.path.encode():
             return Match.NONE, {}
-        return super().matches(scope)
+        match, more = super().matches(scope)
+        return (match, more) if match is Match.FULL else (Match.NONE, {})
 
 
 def create() -> Starlette:
@@ -69,10 +70,10 @@ def application(worker: Worker) -> Starlette:
         routes=[
             OwnPage(f"{prefix}livez", livez),
             OwnPage(f"{prefix}readyz", readyz),
-            Mount("/", app=Pipeline(worker)),
         ],
         lifespan=lifespan,
     )
+    app.router.default = Pipeline(worker)  # a mount would leave targets without a leading slash to Starlette
     app.router.redirect_slashes = False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
     return app
 

@@ -9,12 +9,13 @@ from typing import Final
 from starlette.types import Receive, Send
 
 from gateway.effects import Effects
+from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError, body_of, forward
 from gateway.headers import Forwarding, request_headers
 from gateway.identity import Identity
 from gateway.inbound import Inbound
 from gateway.routes import Operation
-from gateway.upstream import Answer, Outbound, Upstream, UpstreamError
+from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream, UpstreamError
 
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 
@@ -46,9 +47,9 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
     Raises:
         GatewayError: the backend gave no usable answer, or what it did cannot be recorded.
     """
-    outbound, effects = _outbound(passage, upstream, receive), passage.effects
+    effects = passage.effects
     if effects is None:
-        await forward(outbound, upstream, receive, send)
+        await forward(_outbound(passage, upstream, receive), upstream, receive, send)
         return
 
     async def settle(answer: Answer) -> Answer:
@@ -57,6 +58,7 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
         return answer
 
     try:
+        outbound = _outbound(passage, upstream, receive)
         await forward(outbound, upstream, receive, send, settle, detached=effects.must_finish)
     except BaseException as error:
         if not effects.ended:
@@ -66,7 +68,8 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
 
 async def _unsettled(effects: Effects, error: BaseException) -> None:
     """Ends effects whose request got no usable answer: nothing happened only if the backend surely saw nothing."""
-    if isinstance(error, (UpstreamError, ClientGoneError)) and not error.sent:
+    built = isinstance(error, GatewayError) and not isinstance(error, (UpstreamError, UploadBrokenError))
+    if built or (isinstance(error, (UpstreamError, UploadBrokenError, ClientGoneError)) and not error.sent):
         await effects.abandon()
     else:
         await effects.leave_unknown(f"no answer: {type(error).__name__}")

@@ -103,7 +103,9 @@ def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[C
         GatewayError: the framing has two readings.
     """
     lengths = [value for name, value in headers if name == b"content-length"]
-    if any(name == b"transfer-encoding" for name, _ in headers):
+    if codings := [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]:
+        if codings != [b"chunked"]:
+            raise GatewayError(Reason.BAD_HEADERS, "a transfer coding other than chunked alone")
         if lengths:
             raise GatewayError(Reason.BAD_HEADERS, "both a length and a transfer coding")
         return ClientBody(receive), None

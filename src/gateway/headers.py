@@ -51,7 +51,7 @@ OURS: Final = frozenset(
     (
         b"host",  # rule 2; kept or replaced by `request_headers`
         b"content-length",  # rule 5
-        b"expect",  # RFC 9110 10.1.1: the gateway has the body's first bytes already
+        b"expect",  # RFC 9110 10.1.1: the client was told to go on already, by our own server
         b"authorization",  # rule 4
         b"app-id",  # rule 4
         b"auth-token",  # rule 4

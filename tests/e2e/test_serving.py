@@ -96,7 +96,9 @@ def spread(home: House, stack: ExitStack) -> list[Line]:
     while len(clients) < 200:
         clients.append(stack.enter_context(home.line()))
         assert clients[-1].ask("GET", "/-/livez").status == 200
-        if len(clients) >= 8 and all(sockets(pid) > count for pid, count in zip(processes, idle, strict=True)):
+        if len(clients) >= 8 and all(
+            sockets(pid) > count for pid, count in zip(processes, idle, strict=True)
+        ):
             return clients
     raise AssertionError("one worker gets no connections")
 
@@ -200,7 +202,9 @@ def test_a_deletion_under_way_is_settled_before_the_gateway_stops(single: House,
 
 
 @pytest.mark.parametrize("limit", ["1s", "500ms"])
-def test_what_does_not_end_is_cut_after_the_time_for_draining(tmp_path: Path, backend: Puppet, limit: str) -> None:
+def test_what_does_not_end_is_cut_after_the_time_for_draining(
+    tmp_path: Path, backend: Puppet, limit: str
+) -> None:
     """An answer without end does not keep the gateway from stopping, and its client cannot take it for whole."""
     go = threading.Event()
     backend.use(two_halves(go))
@@ -254,7 +258,9 @@ def test_workers_end_with_their_main_process(single: House) -> None:
 def serve(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     """Runs `mediagate serve`, which is expected to give up."""
     command = (*COMMAND, "--config", str(folder / "mediagate.toml"), "serve", *options)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+    ) as process:
         try:
             out, err = process.communicate(timeout=8)
         except subprocess.TimeoutExpired:
@@ -287,7 +293,9 @@ def test_a_port_that_another_program_has_is_told(single: House) -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_mistakes_of_policies_and_routes_are_told_together_before_anything_is_served(tmp_path: Path, backend: Puppet) -> None:
+def test_mistakes_of_policies_and_routes_are_told_together_before_anything_is_served(
+    tmp_path: Path, backend: Puppet
+) -> None:
     """A broken Polar file and a broken route map end the start with one sentence each, with file and line."""
     furnish(tmp_path, SETTINGS, ROWS, backend)
     (tmp_path / "policies" / "zz.polar").write_text("permit(subject, action\n")

@@ -87,7 +87,7 @@ class Upload:
 
     def _write(self, piece: bytes) -> None:
         if self._length is None:
-            self._transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
+            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         else:
             self._written += len(piece)
             if self._written > self._length:

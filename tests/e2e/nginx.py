@@ -1,0 +1,61 @@
+"""A real nginx on loopback that serves a folder and takes uploads into it."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from gateways import free_port
+from tools import needed
+
+PATIENCE: Final = 20.0
+_CONFIGURATION: Final = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; sendfile on; client_max_body_size 0;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  default_type application/octet-stream;
+  types {{ video/mp4 mp4; application/vnd.apple.mpegurl m3u8; video/mp2t ts; text/plain txt; }}
+  server {{
+    listen 127.0.0.1:{port};
+    root {root};
+    location / {{ dav_methods PUT DELETE; create_full_put_path on; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, root: Path) -> Iterator[str]:
+    """Runs nginx until the block ends; yields its address.
+
+    Args:
+        folder: for its own files; it must exist.
+        root: what it serves.
+    """
+    program, port = needed("nginx"), free_port()
+    (folder / "nginx.conf").write_text(_CONFIGURATION.format(folder=folder, root=root, port=port))
+    command = (program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"))
+    process = subprocess.Popen(command)
+    try:
+        _wait(process, port, folder / "error.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE)
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"nginx ended with {process.returncode}:\n{log.read_text()}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError("nginx does not listen")
