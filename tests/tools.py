@@ -14,7 +14,8 @@ PACKAGES: Final = {"nginx": "nginx", "ffprobe": "ffmpeg", "curl": "curl"}
 
 def needed(program: str) -> str:
     """Returns the path of a program; without it the test is skipped, or fails in CI."""
-    return shutil.which(program) or _lacking(
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
+    return shutil.which(program, path=path) or _lacking(
         f"`{program}` is not installed: install the Debian package `{PACKAGES[program]}` to run this test"
     )
 
@@ -29,11 +30,9 @@ def needed_ffmpeg() -> str:
 def needed_proc() -> Path:
     """Returns the folder in which Linux describes processes; without it the test is skipped, or fails in CI."""
     proc = Path("/proc")
-    if (proc / "self" / "stat").is_file():
-        return proc
-    _lacking(
-        "processes are measured through `/proc`, which this system does not have: run this test on Linux"
-    )
+    if not (proc / "self" / "stat").is_file():
+        _lacking("processes are measured through `/proc`, which this system lacks: run this test on Linux")
+    return proc
 
 
 def _lacking(sentence: str) -> NoReturn:

@@ -9,6 +9,7 @@ _CHALLENGES = (
     (b"www-authenticate", b'Basic realm="mediagate", charset="UTF-8"'),
     (b"www-authenticate", b"Bearer"),
 )
+_BAD_REQUEST = 400
 _UNAUTHENTICATED = 401
 _UNAVAILABLE = 503
 
@@ -34,6 +35,8 @@ def refusal(error: GatewayError, request_id: str, hidden: frozenset[Reason]) -> 
     ]
     if status == _UNAUTHENTICATED:
         headers.extend(_CHALLENGES)
+    if status == _BAD_REQUEST:  # whoever reads it in another way reads what follows in another way too
+        headers.append((b"connection", b"close"))
     if status == _UNAVAILABLE:
         headers.append((b"retry-after", b"1"))
     return status, headers, body

@@ -99,7 +99,7 @@ def puppet() -> Iterator[Puppet]:
 
 async def told(event: threading.Event) -> None:
     """Waits within a script until the test sets `event`."""
-    while not event.is_set():
+    while not event.is_set():  # noqa: ASYNC110 - the event belongs to another thread
         await asyncio.sleep(0.01)
 
 

@@ -8,7 +8,7 @@ inactive. The asset `secret` is granted to nobody. In the domain `other`: zoe, a
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +78,7 @@ class House:
         """Asks with GET."""
         return self.ask("GET", path, who, **options)
 
-    def line(self, source: str | None = None) -> "Iterator[Line]":
+    def line(self, source: str | None = None) -> AbstractContextManager[Line]:
         """Opens a raw connection to the gateway."""
         return line(self.gateway.url, source=source)
 
@@ -104,7 +104,7 @@ class _From(HTTPAdapter):
         """Called by `requests` for the connections it will make."""
         if self._source:
             options["source_address"] = (self._source, 0)
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **options)
 
 
 @contextmanager

@@ -133,6 +133,23 @@ def test_an_upload_that_the_client_breaks_off_leaves_no_lock(home: House, framin
     assert shown(home, f"file:{path}")["owner"] == "stan@example.org"
 
 
+def test_an_upload_that_cannot_be_forwarded_leaves_no_lock(home: House) -> None:
+    """A creation that is refused for its framing, after its intent was written, can be tried again at once."""
+    with home.line() as client:
+        client.send(
+            request("PUT", "/drop/coded", home.bearer("stan"), "transfer-encoding: gzip, chunked")
+            + b"0\r\n\r\n"
+        )
+        refused = client.answer()
+    reached = home.backend.requests
+    again = home.ask("PUT", "/drop/coded", "stan", data=b"film")
+
+    assert (refused.status, refused.reason) == (400, "bad-headers")
+    assert reached == []
+    assert again.status_code == 200
+    assert unsettled(home, "file:/drop/coded") == []
+
+
 def test_a_client_that_leaves_before_the_answer_can_try_again(home: House) -> None:
     """A creation whose client left while the backend was at work leaves no lock."""
     waiting = Waiting(home, CREATED)

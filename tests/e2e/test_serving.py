@@ -92,7 +92,7 @@ def spread(home: House, stack: ExitStack) -> list[Line]:
     processes = workers(home.gateway.pid)
     assert len(processes) == 2
     idle = [sockets(pid) for pid in processes]
-    clients = []
+    clients: list[Line] = []
     while len(clients) < 200:
         clients.append(stack.enter_context(home.line()))
         assert clients[-1].ask("GET", "/-/livez").status == 200

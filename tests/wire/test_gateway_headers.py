@@ -95,9 +95,7 @@ def test_a_clients_word_about_itself_never_arrives(home: House, name: str) -> No
     assert says_what_is_true(home)
 
 
-def test_an_anonymous_request_carries_no_identity(
-    home: House, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_an_anonymous_request_carries_no_identity(tmp_path_factory: pytest.TempPathFactory) -> None:
     """On a route that is open to all nothing names a user, not even what the client sent."""
     with house(tmp_path_factory.mktemp("open"), "", "  - GET /{path...}: {anonymous: true}\n") as other:
         spoofs = (*variants("X-Mediagate-User"), *variants("X-Mediagate-Domain"), "Cookie")
