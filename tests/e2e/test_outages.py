@@ -149,19 +149,19 @@ def test_a_store_that_is_gone_closes_the_gateway_until_it_is_back(home: House) -
     """Without its store the gateway refuses effects at once and everything once its facts are old; it comes back by itself."""
     store = home.gateway.folder / "mediagate.db"
     away = store.with_name("away.db")
+    asked = [(CLIP, "vera"), ("/assets/secret", "ada"), ("/assets/absent", "zoe")]
+    before = [home.get(*each).status_code for each in asked]
+    home.backend.clear()
     store.rename(away)
     try:
         change = home.ask("PUT", FILE, "stan", data=b"x")
         assert eventually(lambda: home.get("/-/readyz").status_code == 503)
-        answers = [
-            home.get(CLIP, "vera"),
-            home.get("/assets/secret", "ada"),
-            home.get("/assets/absent", "zoe"),
-        ]
+        answers = [home.get(*each) for each in asked]
         ready, alive = home.get("/-/readyz"), home.get("/-/livez")
     finally:
         away.rename(store)
 
+    assert before == [200, 200, 403]
     is_refusal(change, 503, "store-unavailable")
     for answer in answers:
         is_refusal(answer, 503, "store-unavailable")

@@ -26,7 +26,7 @@ ROWS: Final = """
   - GET /assets/{asset_id}: {action: read, object: asset, role: can_read_assets}
   - DELETE /assets/{asset_id}: {action: delete, object: asset, role: can_delete_assets, deletes: asset}
 """
-SETTINGS: Final = '[server]\ndrain_timeout = "10s"\nheader_timeout = "1s"\n'
+SETTINGS: Final = '[server]\ndrain_timeout = "60s"\nheader_timeout = "1s"\n'
 
 
 @pytest.fixture(scope="module", name="home")
@@ -170,7 +170,7 @@ def test_an_idle_connection_does_not_hold_up_the_end(single: House) -> None:
         assert client.ask("GET", CLIP, single.bearer("vera")).status == 200
         os.kill(single.gateway.pid, signal.SIGTERM)
 
-        assert eventually(lambda: is_over(single.gateway.pid), 8)  # less than the time for draining
+        assert eventually(lambda: is_over(single.gateway.pid))  # sooner than the time for draining
         assert client.is_over()
 
 
@@ -217,7 +217,7 @@ def test_what_does_not_end_is_cut_after_the_time_for_draining(
         client.head()
         os.kill(home.gateway.pid, signal.SIGTERM)
 
-        assert eventually(lambda: is_over(home.gateway.pid), 8)
+        assert eventually(lambda: is_over(home.gateway.pid))
         with pytest.raises((EOFError, ConnectionError)):
             client.read(200_000)
 
@@ -234,14 +234,14 @@ def test_a_head_that_does_not_come_is_not_waited_for(home: House) -> None:
     assert all(end == b"" or end.startswith(b"HTTP/1.1 408 ") for end in ends)
 
 
-def test_a_worker_that_dies_is_replaced(single: House) -> None:
+def test_a_worker_that_dies_is_replaced(home: House) -> None:
     """After a worker was killed another one serves in its place."""
-    (worker,) = workers(single.gateway.pid)
-    os.kill(worker, signal.SIGKILL)
+    before = workers(home.gateway.pid)
+    os.kill(before[0], signal.SIGKILL)
 
-    assert eventually(lambda: workers(single.gateway.pid) not in ([], [worker]))
-    assert eventually(lambda: not refuses(single.gateway.url))
-    assert single.get(CLIP, "vera").status_code == 200
+    assert eventually(lambda: len(set(workers(home.gateway.pid)) - {before[0]}) == len(before))
+    assert eventually(lambda: not refuses(home.gateway.url))
+    assert home.get(CLIP, "vera").status_code == 200
 
 
 def test_workers_end_with_their_main_process(single: House) -> None:
@@ -249,7 +249,7 @@ def test_workers_end_with_their_main_process(single: House) -> None:
     (worker,) = workers(single.gateway.pid)
     os.kill(single.gateway.pid, signal.SIGKILL)
     try:
-        assert eventually(lambda: is_over(worker), 8)
+        assert eventually(lambda: is_over(worker))
     finally:
         if not is_over(worker):
             os.kill(worker, signal.SIGKILL)
@@ -262,7 +262,7 @@ def serve(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
     ) as process:
         try:
-            out, err = process.communicate(timeout=8)
+            out, err = process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             process.terminate()
             process.communicate(timeout=20)
@@ -270,23 +270,23 @@ def serve(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def test_a_port_that_is_taken_is_told(single: House) -> None:
+def test_a_port_that_is_taken_is_told(home: House) -> None:
     """A second gateway on the same port does not start: connections would fall on either."""
-    port = single.gateway.url.rpartition(":")[2]
-    refused = serve(single.gateway.folder, "--port", port)
+    port = home.gateway.url.rpartition(":")[2]
+    refused = serve(home.gateway.folder, "--port", port)
 
     assert refused.returncode == 3
     assert port in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-def test_a_port_that_another_program_has_is_told(single: House) -> None:
+def test_a_port_that_another_program_has_is_told(home: House) -> None:
     """A port on which another program listens is one clear sentence."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        refused = serve(single.gateway.folder, "--port", port)
+        refused = serve(home.gateway.folder, "--port", port)
 
     assert refused.returncode == 3
     assert port in refused.stderr

@@ -12,6 +12,7 @@ REFUSED: Final = 400
 ROWS: Final = """
   - GET, POST, OPTIONS /{path...}: {action: read, object: file, id: "/{path}", role: can_read_files}
   - PUT /{path...}: {action: write, object: file, id: "/{path}", role: can_write_files}
+  - GET /open/{path...}: {anonymous: true}
 """
 OURS: Final = {
     b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded",

@@ -86,6 +86,15 @@ def test_a_target_with_two_readings_is_refused(home: House, target: bytes) -> No
     assert home.backend.requests == []
 
 
+@pytest.mark.parametrize("target", [each for each in AMBIGUOUS if each.startswith(b"/")], ids=repr)
+def test_a_target_with_two_readings_is_refused_where_no_object_is_judged(home: House, target: bytes) -> None:
+    """On a route that is open to all, and so names no object, the same targets are 400."""
+    answer = sent(home, head(home, b"/open" + target))
+
+    assert answer is None or answer.status == REFUSED
+    assert home.backend.requests == []
+
+
 @pytest.mark.parametrize("target", PLAIN, ids=lambda target: repr(target[:40]))
 def test_a_target_with_one_reading_arrives_as_it_came(home: House, target: bytes) -> None:
     """What is properly written reaches the backend byte for byte, and is what was judged."""
