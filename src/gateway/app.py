@@ -74,7 +74,9 @@ def application(worker: Worker) -> Starlette:
         lifespan=lifespan,
     )
     app.router.default = Pipeline(worker)  # a mount would leave targets without a leading slash to Starlette
-    app.router.redirect_slashes = False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
+    app.router.redirect_slashes = (
+        False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
+    )
     return app
 
 

@@ -55,7 +55,9 @@ _PATH: Final = re.compile(rb"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/\[\]^|]|%[0-9A-Fa-
 _QUERY: Final = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
 _REFUSED_CODES: Final = re.compile(rb"%(?:2[efEF]|5[cC])")
 _DOUBLE: Final = re.compile(r"%(?:2[efEF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])")
-_NEEDLESS: Final = re.compile(rb"%(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|2[dDeE]|5[fF]|7[eE])")  # RFC 3986, 2.3
+_NEEDLESS: Final = re.compile(
+    rb"%(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|2[dDeE]|5[fF]|7[eE])"
+)  # RFC 3986, 2.3
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 

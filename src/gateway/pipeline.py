@@ -64,8 +64,12 @@ class Pipeline:
             await self._serve(trail, receive, sending)
         except ClientGoneError:
             LOG.info("request %s: the client left, or its body ended wrongly", trail.request_id)
-            if not trail.answering:  # the server tells a broken body and a client that left apart from nothing else
-                await self._refuse(trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), send)
+            if (
+                not trail.answering
+            ):  # the server tells a broken body and a client that left apart from nothing else
+                await self._refuse(
+                    trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), send
+                )
         except GatewayError as error:
             if trail.answering:
                 raise

@@ -90,7 +90,9 @@ def _summary(runs: list[dict[str, float]]) -> dict[str, float]:
 def _nginx(folder: Path) -> Iterator[str]:
     port = free_port()
     (folder / "file").write_bytes(b"x" * 1024)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else ""))
+    (folder / "nginx.conf").write_text(
+        NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else "")
+    )
     process = subprocess.Popen(("nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")))
     try:
         yield f"http://127.0.0.1:{port}"

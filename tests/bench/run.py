@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import decisions  # noqa: E402 - after the path above
-import ladder  # noqa: E402
+import decisions
+import ladder
 
 RESULT = Path(__file__).parents[2] / "build" / "bench.json"
 

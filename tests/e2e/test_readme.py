@@ -24,7 +24,9 @@ http {{
   server {{ listen 127.0.0.1:8000; root {folder}/www; }}
 }}
 """
-READY = "for _ in $(seq 200); do curl -sf http://127.0.0.1:8080/-/readyz >/dev/null && break; sleep 0.1; done\n"
+READY = (
+    "for _ in $(seq 200); do curl -sf http://127.0.0.1:8080/-/readyz >/dev/null && break; sleep 0.1; done\n"
+)
 
 
 @contextmanager
@@ -54,7 +56,9 @@ def test_the_second_screen_of_the_readme_works_as_it_stands(tmp_path: Path) -> N
     needed("nginx")
     needed("curl")
     if not (is_free(8000) and is_free(8080)):
-        pytest.fail("the README's commands use the ports 8000 and 8080: stop what listens there and run again")
+        pytest.fail(
+            "the README's commands use the ports 8000 and 8080: stop what listens there and run again"
+        )
     setting_up, asking = BLOCK.findall((ROOT / "README.md").read_text())
     here = tmp_path / "checkout"
     here.mkdir()
