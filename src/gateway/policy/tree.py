@@ -7,9 +7,10 @@ written down as a path; from then on the tree is walked with the asker's own fac
 Rules:
 
 1. A tree belongs to one action (a policy may compare it without asking anything) and to exactly `Subject`, `Resource` and
-   `Request` (type tests in a policy ask nothing either).
+   `Request` (type tests in a policy ask nothing either); whoever walks makes sure of that.
 2. A step is a word of the vocabulary, asked of one of the three, with arguments that are one of the three, literals, or lists of
-   these. Literals are told apart by type and value: 1 and True differ.
+   these. Literals are told apart by type and value: 1 and True differ. An answer is exactly True or False; any other
+   leads nowhere, and strict Oso says what it means.
 3. What a path has asked before is not asked again: facts of one decision do not change while it is made.
 4. A path is stored only after the virtual machine has finished. If it differs from what is recorded where both must be
    the same, the recording is not true: `TreeFaultError`, and whoever owns the tree drops it.
@@ -23,7 +24,7 @@ from typing import Final, NamedTuple
 from gateway.policy.decision import Decision, Question
 from models.facts import Request, Resource, Subject
 
-Ask = Callable[[Subject, Resource, Request], bool]
+Ask = Callable[[Subject, Resource, Request], object]
 
 
 class Form(NamedTuple):
@@ -96,7 +97,13 @@ class Tree:
         subject, resource, request = question.subject, question.resource, question.request
         node = self.root
         while type(node) is Node:
-            node = node.yes if node.ask(subject, resource, request) else node.no
+            answer = node.ask(subject, resource, request)
+            if answer is True:
+                node = node.yes
+            elif answer is False:
+                node = node.no
+            else:
+                return None
         return node  # type: ignore[return-value] # a Node was walked past
 
     def learn(self, question: Question, path: Sequence[Asked], decision: Decision) -> None:
@@ -108,7 +115,9 @@ class Tree:
         """
         steps = list(_steps(question, path))
         if len(steps) > MAX_STEPS or self.nodes + len(steps) > MAX_NODES:
-            raise TreeBoundError(f"{len(steps)} questions on a path, {self.nodes} nodes in the tree")
+            raise TreeBoundError(
+                f"{len(steps)} questions on a path (at most {MAX_STEPS}), {self.nodes} nodes in the tree (at most {MAX_NODES})"
+            )
         holder: Tree | Node = self
         side = "root"
         for at, (step, answer) in enumerate(steps):
