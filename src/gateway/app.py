@@ -61,7 +61,7 @@ def application(worker: Worker) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         ready = worker.facts.is_fresh
-        state = {"ready": ready, "policy": worker.bundle.digest, "revision": worker.facts.revision}
+        state = {"ready": ready, "policy": worker.policies.state, "revision": worker.facts.revision}
         return JSONResponse(state, status_code=200 if ready else 503)
 
     prefix = worker.settings.server.prefix
@@ -73,7 +73,9 @@ def application(worker: Worker) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
+    app.router.redirect_slashes = (
+        False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
+    )
     return app
 
 

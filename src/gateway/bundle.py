@@ -26,7 +26,7 @@ MAX_FILE: Final = 1_000_000
 MAX_NESTING: Final = 200
 """Brackets within brackets; Oso's parser ends the process at some 10,000."""
 T = TypeVar("T")
-_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml")
+_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml", "scenarios/own/*.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,24 @@ def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: 
     return Bundle(bundle_digest(folder), policy, routes, role_floor, tuple(scenarios))
 
 
+def bundle_paths(folder: Path) -> dict[str, Path]:
+    """Returns the files that belong to the bundle by their names below the folder; what editors hide there does not."""
+    found = (path for pattern in _PATTERNS for path in folder.glob(pattern) if not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Returns the digest of files by their names (rule 2)."""
+    whole = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        encoded = name.encode(errors="surrogateescape")
+        whole.update(b"%d:%b%d:%b" % (len(encoded), encoded, len(content), content))
+    return whole.hexdigest()[:16]
+
+
 def bundle_digest(folder: Path) -> str:
     """Returns the digest of the folder's files (rule 2)."""
-    whole = hashlib.sha256()
-    for path in sorted(path for pattern in _PATTERNS for path in folder.glob(pattern)):
-        name, content = path.relative_to(folder).as_posix().encode(), path.read_bytes()
-        whole.update(b"%d:%b%d:%b" % (len(name), name, len(content), content))
-    return whole.hexdigest()[:16]
+    return digest_of({name: path.read_bytes() for name, path in bundle_paths(folder).items()})
 
 
 def read_policy(folder: Path) -> Policy:
@@ -90,7 +101,7 @@ def read_policy(folder: Path) -> Policy:
     Raises:
         PolicyFileError: there are none, or they cannot be loaded.
     """
-    sources = {path.name: _polar_text(path) for path in sorted(folder.glob("*.polar"))}
+    sources = {path.name: _polar_text(path) for path in bundle_paths(folder).values() if path.suffix == ".polar"}
     if not sources:
         raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
     return Policy(sources)

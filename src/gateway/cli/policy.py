@@ -8,6 +8,7 @@ import typer
 from gateway.cli.desk import desk_of
 from gateway.cli.failures import REFUSED, CommandError
 from gateway.cli.options import examples
+from gateway.cli.policy_live import add_live
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     policy.command(
         "check", epilog=examples("mediagate policy check", "mediagate policy check ./new-policies")
     )(check)
+    add_live(policy)
     app.add_typer(policy)
 
 
