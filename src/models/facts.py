@@ -248,7 +248,7 @@ class FactBoundError(Exception):
 class Facts(Protocol):
     """Records of one revision, by key."""
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str, /) -> Record | None:
         """Returns the record, None if it is known not to exist.
 
         Raises:
@@ -430,27 +430,35 @@ class Resource:
 
     def owned_by(self, subject: Subject) -> bool:
         """Tells whether the subject is the object owner: who created it (not the domain owner, who is an admin)."""
-        user, record = subject.user, self._found()
+        user, record = subject.user, self._record or self._found()
         return user is not None and record is not None and record.owner_id == user.id
 
     def grants(self, permission: str, subject: Subject) -> bool:
         """Tells whether an entry on the object itself grants `permission` to the subject or one of its groups."""
-        record, wanted = self._found(), Permission.named(permission)
-        return record is not None and (
-            _granted(record.direct, wanted, subject.principals)
-            or _granted(record.propagating, wanted, subject.principals)
+        record, wanted = self._record or self._found(), Permission.named(permission)
+        if record is None:
+            return False
+        principals = subject.principals
+        return (bool(record.direct) and _granted(record.direct, wanted, principals)) or (
+            bool(record.propagating) and _granted(record.propagating, wanted, principals)
         )
 
     def inherits(self, permission: str, subject: Subject) -> bool:
         """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
         wanted, principals = Permission.named(permission), subject.principals
-        for above in self._ancestors():
+        record = self._record or self._found()
+        if record is None or not record.parent_facts:
+            return False
+        for above in self._ancestors(record):
             if above.propagating and _granted(above.propagating, wanted, principals):
                 return True
         return False
 
     def is_held(self) -> bool:
         """Tells whether a deletion in progress closes the object or one of the folders of its path."""
+        if self._key is not None and not self._key.id.startswith("/"):
+            record = self._record or self._found()
+            return record is not None and record.held
         return any(record.held for record in self._path())
 
     def grants_of(self, permission: str, subject: Subject) -> tuple[Grant, ...]:
@@ -462,14 +470,15 @@ class Resource:
     def _found(self) -> ObjectRecord | None:
         """Returns the object's record; looked up once."""
         if self._record is None and self._key is not None:
-            record = self._facts.get(self._key.fact)
+            type_, id_ = self._key
+            record = self._facts.get(f"object:{type_}:{id_}")  # as `ObjectKey.fact` says, on the hot path
             self._record = record if isinstance(record, ObjectRecord) else None
         return self._record
 
     def _found_home(self) -> ObjectRecord | None:
         """Returns the record through which the object exists and has a domain; looked up once (rule 2)."""
         if self._home is None:
-            record = self._found()
+            record = self._record or self._found()
             self._home = (
                 record
                 if record is not None and record.registered
@@ -496,18 +505,19 @@ class Resource:
                 yield Grant(record.key, principal, both, inherited=False)
 
     def _inherited(self, subject: Subject) -> Iterator[Grant]:
-        for record in self._ancestors():
-            for principal in subject.principals:
-                if permissions := record.propagating.get(principal, Permission.NONE):
-                    yield Grant(record.key, principal, permissions, inherited=True)
-
-    def _ancestors(self) -> Iterator[ObjectRecord]:
-        """Yields what contains the object, nearest first, each once (an object may be reached by several ways)."""
         record = self._found()
-        waiting = list(record.parent_facts) if record is not None else []
+        for above in self._ancestors(record) if record is not None else ():
+            for principal in subject.principals:
+                if permissions := above.propagating.get(principal, Permission.NONE):
+                    yield Grant(above.key, principal, permissions, inherited=True)
+
+    def _ancestors(self, record: ObjectRecord) -> Iterator[ObjectRecord]:
+        """Yields what contains the object of `record`, nearest first, each once (several ways may lead there)."""
+        waiting = list(record.parent_facts)
         seen = set(waiting)
+        get = self._facts.get
         for key in waiting:  # grows while it is walked
-            above = self._facts.get(key)
+            above = get(key)
             if not isinstance(above, ObjectRecord):
                 continue
             yield above

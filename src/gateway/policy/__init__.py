@@ -6,7 +6,8 @@
 2. A question that raises anything but a missing fact is for strict Oso to judge.
 3. A share of walks is decided again by strict Oso. A difference is an alarm, the trees are dropped, and strict Oso's answer counts.
 4. A path or a tree beyond its bound, or a question beyond its time, refuses as `policy-error` and is counted (law 10).
-5. Trees are for exactly `Subject`, `Resource`, `Request` and a plain string; anything else is for strict Oso.
+5. Trees are for exactly `Subject`, `Resource`, `Request` and a plain string; anything else is for strict Oso, since a type
+   test in a policy could come out otherwise.
 """
 
 import logging
@@ -91,7 +92,9 @@ class Policy:
         Raises:
             MissingFactError: a fact is not at hand; load it and ask again.
         """
-        tree = self._trees.get(question.action) if _is_exact(question) else None
+        subject, action, resource, request = question
+        exact = type(subject) is Subject and type(resource) is Resource and type(request) is Request
+        tree = self._trees.get(action) if exact and type(action) is str else None  # rule 5
         if tree is None:
             return self._counted(self.meaning.answer(question)).decision
         try:
@@ -150,13 +153,3 @@ class Policy:
 
     def _forget(self) -> None:
         self._trees = {action: Tree() for action in self.meaning.actions}
-
-
-def _is_exact(question: Question) -> bool:
-    """Tells whether rule 5 holds: a type test in a policy then comes out as it did when the path was recorded."""
-    return (
-        type(question.subject) is Subject
-        and type(question.resource) is Resource
-        and type(question.request) is Request
-        and type(question.action) is str
-    )

@@ -1,13 +1,13 @@
 """The values around a decision: what is put to a policy, what it answers, and how it explains itself."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.reasons import Reason
 from models.facts import Request, Resource, Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is put to the policy: may `subject` do `action` with `resource` in this `request`?"""
 
     subject: Subject

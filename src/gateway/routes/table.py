@@ -67,7 +67,7 @@ class RouteTable:
                 readings where rows are told apart by it.
         """
         segments = inbound.segments
-        if segments[: len(self._prefix)] == self._prefix:
+        if segments[0] == self._prefix[0] and segments[: len(self._prefix)] == self._prefix:
             return None
         row = self._tree.find(inbound)
         if row is None:
