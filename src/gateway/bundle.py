@@ -48,13 +48,16 @@ class Bundle:
     scenarios: tuple[Scenario, ...]
 
 
-def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: str = "/-/") -> Bundle:
+def load_bundle(
+    folder: Path, upstreams: Collection[str] | None = None, prefix: str = "/-/", *, proved: bool = False
+) -> Bundle:
     """Loads the folder (rule 1).
 
     Args:
         folder: holds `*.polar`, `roles.yaml`, `routes/` and `scenarios/`.
         upstreams: the configured upstreams that routes may name; None to leave that unchecked.
         prefix: the management prefix, closed to routes.
+        proved: whether these bytes passed their trial, so that a worker need not read the scenarios again.
 
     Raises:
         ConfigurationError: something is wrong; carries every problem.
@@ -62,7 +65,7 @@ def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: 
     problems: list[str] = []
     role_floor = _tried(problems, read_role_floor, folder) or {}
     policy = _tried(problems, read_policy, folder)
-    scenarios = _tried(problems, load_scenarios, folder / "scenarios") or []
+    scenarios = [] if proved else _tried(problems, load_scenarios, folder / "scenarios") or []
 
     def load_routes(routes: Path) -> RouteTable:
         return RouteTable.load(routes, known_roles=role_floor, upstreams=upstreams, prefix=prefix)
@@ -101,7 +104,9 @@ def read_policy(folder: Path) -> Policy:
     Raises:
         PolicyFileError: there are none, or they cannot be loaded.
     """
-    sources = {path.name: _polar_text(path) for path in bundle_paths(folder).values() if path.suffix == ".polar"}
+    sources = {
+        path.name: _polar_text(path) for path in bundle_paths(folder).values() if path.suffix == ".polar"
+    }
     if not sources:
         raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
     return Policy(sources)

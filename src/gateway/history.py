@@ -232,7 +232,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     for line in text.splitlines():
-        yield json.loads(line)
+        with suppress(ValueError):  # half a line is no line
+            yield json.loads(line)
 
 
 def _rewrite(path: Path, lines: Sequence[Any]) -> None:

@@ -95,7 +95,7 @@ def _answer(code: int, said: bytes, trial: Trial) -> list[str]:
             return [str(problem) for problem in json.loads(said)["problems"]]
         except (ValueError, KeyError, TypeError):
             return ["the trial gave no answer that can be read: this is a fault of mediagate"]
-    if -code in (signal.SIGXCPU, signal.SIGKILL):
+    if -code == signal.SIGXCPU:
         return [
             f"loading and proving it takes more than {trial.cpu:g} s of processor time (`policies.trial_cpu`): write less"
         ]
@@ -135,17 +135,16 @@ def main() -> None:
 
 def _bound(trial: Trial) -> None:
     """Sets the bounds of this process (rule 1)."""
+    cpu = ceil(trial.cpu)
     wanted = {
-        resource.RLIMIT_CPU: ceil(trial.cpu),
-        resource.RLIMIT_AS: trial.memory,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CPU: (cpu, cpu + 1),  # a signal that tells why, then one that nothing holds up
+        resource.RLIMIT_AS: (trial.memory, trial.memory),
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_FSIZE: (0, 0),
     }
-    for kind, value in wanted.items():
-        with suppress(
-            ValueError, OSError
-        ):  # where the system has a lower bound already, or none of this kind
-            resource.setrlimit(kind, (value, value))
+    for kind, bounds in wanted.items():
+        with suppress(ValueError, OSError):  # the system has a lower bound already, or none of this kind
+            resource.setrlimit(kind, bounds)
     signal.setitimer(signal.ITIMER_REAL, trial.seconds)
 
 

@@ -16,10 +16,11 @@ from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.reasons import Reason
-from gateway.reload import Gate, Watcher
+from gateway.reload import Gate
 from gateway.settings import Settings
 from gateway.upstream import Upstream
 from gateway.warming import Recent
+from gateway.watching import Watcher
 from models.networks import NetworkSet
 from models.store import Store, StoreUnavailableError
 

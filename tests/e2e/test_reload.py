@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from gateways import COMMAND, Gateway, prepare, running
+from gateways import COMMAND, Gateway, following, prepare, running
 from recorder import recording
 
 ROUTES = "upstream: recorder\nroutes:\n  - GET /open: {anonymous: true}\n"
@@ -148,22 +147,12 @@ def test_a_scenario_that_fails_keeps_a_bundle_out(home: Home) -> None:
 
 def test_each_save_is_one_line_of_status(home: Home) -> None:
     """`policy status --follow` prints what is live, a refused save with its reason, and the next good one."""
-    command = (
-        *COMMAND,
-        "--config",
-        str(home.gateway.folder / "mediagate.toml"),
-        "policy",
-        "status",
-        "--follow",
-    )
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
-        assert following.stdout
-        assert following.stdout.readline().endswith("live\n")
+    with following(home.gateway.folder, "policy", "status", "--follow") as said:
+        assert said.readline().endswith("live\n")
         home.write("routes/test.yaml", "upstream: nowhere\nroutes:\n  - GET /open: {anonymous: true}\n")
-        assert "refused: routes/test.yaml:1: " in following.stdout.readline()
+        assert "refused: routes/test.yaml:1: " in said.readline()
         home.write("routes/test.yaml", MORE)
-        assert following.stdout.readline().endswith("live\n")
-        following.send_signal(signal.SIGTERM)
+        assert said.readline().endswith("live\n")
 
 
 def test_going_back_writes_the_folder(home: Home) -> None:
@@ -200,7 +189,12 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
         b'a(x) if x = ["#", ' + b"[" * 100_000 + b"]" * 100_000 + b"];\n",
         "",
     ),
-    "650 KB of and": ("0.polar", b"a(x) if x" + b" and x" * 108_000 + b";\n", "policies.trial_cpu"),
+    "650 KB of and": ("0.polar", b"a(x) if x" + b" and x" * 108_000 + b";\n", "more than"),
+    "a text that takes long to read": (
+        "scenarios/long.yaml",
+        b"says: [" + b"a, " * 300_000 + b"]",
+        "policies.trial_cpu",
+    ),
     "a rule without end": ("permits.polar", b"", "scenarios"),
     "text without end": ("permits.polar", b'permit(s, a, r, q, "endless', "permits.polar:1"),
     "a map of 100,000 brackets": ("routes/test.yaml", b"[" * 100_000, "routes/test.yaml"),
