@@ -17,6 +17,7 @@ import yaml
 
 from gateway.errors import ConfigurationError, PolicyFileError
 from gateway.policy import Policy
+from gateway.policy.lint import errors_of, lint
 from gateway.routes import RouteTable
 from gateway.scenarios import Scenario, load_scenarios
 from models.facts import UserType
@@ -99,17 +100,29 @@ def bundle_digest(folder: Path) -> str:
 
 
 def read_policy(folder: Path) -> Policy:
-    """Loads the folder's Polar files.
+    """Loads the folder's Polar files, if the lint finds no error in them.
 
     Raises:
         PolicyFileError: there are none, or they cannot be loaded.
+    """
+    sources = polar_sources(folder)
+    if problems := errors_of(lint(sources)):
+        raise PolicyFileError(problems)
+    return Policy(sources)
+
+
+def polar_sources(folder: Path) -> dict[str, str]:
+    """Returns the text of the folder's Polar files by their names.
+
+    Raises:
+        PolicyFileError: there are none, or one cannot be read.
     """
     sources = {
         path.name: _polar_text(path) for path in bundle_paths(folder).values() if path.suffix == ".polar"
     }
     if not sources:
         raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
-    return Policy(sources)
+    return sources
 
 
 def read_role_floor(folder: Path) -> dict[str, UserType]:
