@@ -5,7 +5,9 @@ Rules:
 1. Records are plain values at one revision. An object's record names its parents and does not copy their grants, so
    a changed entry on a collection touches one record however many objects inherit it.
 2. An id that starts with `/` is a path: its folder is its parent, whether or not anyone registered the id. A path
-   exists, and has a domain, through its nearest registered folder.
+   exists, and has a domain, through its nearest registered folder. What many records name (a group, a domain, a
+   collection, no entry at all) is one value in memory for all of them: a decision about a record that no cache of the
+   processor holds waits for each value that it touches.
 3. `Subject`, `Resource` and `Request` are the vocabulary of policies: each public method answers True or False, does no
    I/O and changes nothing. A new word for policy authors appears here first.
 4. Entries only grant; there is no negative entry (seed: "Negative ACLs"). An entry that propagates holds on the object
@@ -13,6 +15,7 @@ Rules:
 5. A fact that is not at hand raises `MissingFactError`; whoever asked loads it and asks again. A fact known not to exist is None.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -187,9 +190,10 @@ class UserRecord:
     domain_fact: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        groups = (f"group:{id_}" for id_ in self.group_ids)
+        groups = (sys.intern(f"group:{id_}") for id_ in self.group_ids)
         object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
-        object.__setattr__(self, "domain_fact", f"domain:{self.domain_id}")
+        object.__setattr__(self, "domain_fact", sys.intern(f"domain:{self.domain_id}"))
+        object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,9 @@ class TokenRecord:
     application_id: str
     expires: datetime | None
     revoked: bool
+
+
+_NO_ENTRIES: Mapping[str, Permission] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +234,12 @@ class ObjectRecord:
     parent_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parent_facts", tuple(parent.fact for parent in self.parents))
+        object.__setattr__(self, "parent_facts", tuple(sys.intern(parent.fact) for parent in self.parents))
+        if self.domain_id is not None:
+            object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
+        for name in ("direct", "propagating"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, _NO_ENTRIES)
 
 
 Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
@@ -531,6 +543,8 @@ class Resource:
 
 def _granted(entries: Mapping[str, Permission], wanted: Permission, principals: tuple[str, ...]) -> bool:
     """Tells whether an entry of one of the principals has the permission."""
+    if entries.keys().isdisjoint(principals):
+        return False
     for principal in principals:
         held = entries.get(principal)
         if held is not None and int.__and__(
