@@ -23,6 +23,8 @@ MAX_FILES: Final = 2_000
 """Files of one bundle."""
 MAX_BYTES: Final = 16_000_000
 """Bytes of one bundle."""
+ROUTES: Final = "routes"
+"""The folder of route maps; it may be empty, but a bundle without it is a mistake."""
 MAX_READINGS: Final = 100
 """Readings that may differ before the folder counts as one that never stands still."""
 
@@ -46,6 +48,8 @@ def read_once(folder: Path) -> Reading:
     """Returns the folder's files as they are now, each read once."""
     if not folder.is_dir():
         return Reading(problems=(f"{folder}: there is no such folder: write it again",))
+    if not (folder / ROUTES).is_dir():
+        return Reading(problems=(f"{folder / ROUTES}: there is no such folder of route maps: make it",))
     paths = bundle_paths(folder)
     if len(paths) > MAX_FILES:
         return Reading(problems=(f"{folder}: more than {MAX_FILES} files: take some out",))
@@ -86,6 +90,7 @@ def settled(folder: Path, pause: float, stop: threading.Event) -> Reading:
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> None:
     """Writes the files into a new folder, durably."""
+    (folder / ROUTES).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +107,7 @@ def restore(files: Mapping[str, bytes], folder: Path) -> None:
     here = bundle_paths(folder) if folder.is_dir() else {}
     if linked := sorted(name for name, path in here.items() if _is_linked(path, folder)):
         raise PolicyFileError([f"{folder / linked[0]}: a symbolic link: go back where the files come from"])
+    (folder / ROUTES).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

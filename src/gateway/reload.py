@@ -143,6 +143,7 @@ class Gate:
             problems = problems_of(trial, self.stop)
             if problems is None:
                 raise StopError
+            problems = [problem.replace(f"{copy}/", "") for problem in problems]
             if not problems:
                 self.history.keep(copy, reading.digest)
         self.history.remember_trial(key, problems)

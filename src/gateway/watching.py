@@ -90,8 +90,10 @@ class Watcher:
                 return
             except ConfigurationError as error:
                 self._refuse(Save(time.time(), "", live=False, problems=tuple(error.problems)))
-            except Exception:
-                LOG.exception("looking at the policies folder failed")
+            except Exception as error:
+                LOG.exception("following the policies folder met a fault")
+                said = f"this is a fault of mediagate itself: {type(error).__name__}: save again"
+                self._refuse(Save(time.time(), "", live=False, problems=(said,)))
 
     def _look(self) -> None:
         """Judges what the folder holds if that is new, and lets it decide if it may (rule 2)."""
@@ -112,14 +114,16 @@ class Watcher:
         bundle = self._gate.loaded(digest)
         try:
             asyncio.run_coroutine_threadsafe(self._adopted(bundle), self._loop).result()
-        except (CancelledError, RuntimeError) as error:  # the loop ends
-            raise StopError from error
-        self._live, self.since, self.refused = digest, time.time(), None
-        self.loads += 1
+        except (CancelledError, RuntimeError) as error:
+            if self._gate.stop.is_set() or self._loop.is_closed():
+                raise StopError from error
+            raise
         LOG.info("policies: %s is live", digest)
 
     async def _adopted(self, bundle: Bundle) -> None:
         await self._adopt(bundle)
+        self._live, self.since, self.refused = bundle.digest, time.time(), None
+        self.loads += 1
 
     def _refuse(self, save: Save) -> None:
         if self.refused and self.refused.problems == save.problems and self.refused.digest == save.digest:

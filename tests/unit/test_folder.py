@@ -49,11 +49,21 @@ def test_what_cannot_be_read_is_told_and_nothing_else_is_used(tmp_path: Path) ->
 
 def test_too_many_files_and_no_folder_are_problems(tmp_path: Path) -> None:
     """The number of files is bounded, and a folder that is gone is told."""
-    for number in range(MAX_FILES + 1):
+    small(tmp_path)
+    for number in range(MAX_FILES):
         (tmp_path / f"{number}.polar").touch()
 
     assert "more than" in read_once(tmp_path).problems[0]
     assert "no such folder" in read_once(tmp_path / "gone").problems[0]
+
+
+def test_a_folder_without_route_maps_may_be_empty_but_must_be_there(tmp_path: Path) -> None:
+    """Losing the folder of route maps by accident is a problem, not a gateway without routes."""
+    write_files({"a.polar": b"one"}, tmp_path)
+    assert read_once(tmp_path).problems == ()
+    (tmp_path / "routes").rmdir()
+
+    assert "no such folder of route maps" in read_once(tmp_path).problems[0]
 
 
 def test_a_folder_settles_when_its_writer_is_through(tmp_path: Path) -> None:

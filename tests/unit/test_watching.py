@@ -26,7 +26,7 @@ class Worker:
     async def adopt(self, bundle: Bundle) -> None:
         """Makes a bundle decide."""
         if self.failing:
-            raise OSError("no")
+            raise RuntimeError("no")
         self.bundles.append(bundle)
 
     async def __aenter__(self) -> Self:
@@ -130,7 +130,8 @@ def test_a_failure_to_take_over_does_not_end_following(policies: Path) -> None:
             worker.failing = True
             (policies / "routes" / "test.yaml").write_text(MORE)
             await until(lambda: len(worker.gate.history.lives()) == 2)
-            await asyncio.sleep(0.2)
+            await until(lambda: worker.state["refused"])
+            assert "fault of mediagate itself: RuntimeError" in worker.state["refused"]["problems"][0]
             worker.failing = False
             (policies / "routes" / "test.yaml").write_text(MORE.replace("more", "other"))
             await until(lambda: worker.bundles)
