@@ -125,6 +125,25 @@ def test_the_shape_of_gates_and_permits(rule: str, sentence: str) -> None:
     assert any(sentence in line for line in said(rule)), said(rule)
 
 
+def test_a_cycle_of_several_rules_is_told_of_its_rules_only() -> None:
+    """Rules that lead back to themselves through others are told; what only leads to them is not."""
+    rules = permit("above(subject)") + (
+        "above(s) if one(s);\none(s) if s.is_admin() or two(s);\ntwo(s) if one(s) and last(s);\nlast(s) if s.is_active();\n"
+    )
+    told = [line.split("`")[1] for line in said(rules, errors=False)]
+
+    assert told == ["one", "two"]
+
+
+def test_not_sees_through_several_rules() -> None:
+    """A grant three rules away is still a grant."""
+    rules = permit("not above(subject)") + (
+        'above(s) if one(s);\none(s) if two(s);\ntwo(s) if s.in_group("a");\n'
+    )
+
+    assert any("`not` over `in_group`" in line for line in said(rules))
+
+
 def test_the_order_of_the_gates() -> None:
     """A gate named twice, one without a rule, and one that is no reason of refusal are told at their line."""
     order = GATES.replace('"signed-in", "user-status"', '"signed-in", "signed-in", "usr-status"')

@@ -74,6 +74,14 @@ class Book:
         """Returns the rules of a name, whatever their number of arguments."""
         return [rule for rule in self.rules if rule.name == name]
 
+    def callers(self) -> dict[Key, list[Key]]:
+        """Returns who is called by whom."""
+        callers: dict[Key, list[Key]] = defaultdict(list)
+        for key, called in self.calls.items():
+            for each in called:
+                callers[each].append(key)
+        return callers
+
     def kinds(self, rule: Rule) -> Kinds:
         """Returns what each variable of the head stands for, where that is known: a class name or `action`."""
         found: Kinds = {}
@@ -129,13 +137,14 @@ class Book:
             }
             for key, found in self.by_key.items()
         }
-        changed = True
-        while changed:
-            changed = False
-            for key, called in self.calls.items():
-                more = set().union(*(reached[each] for each in called)) - reached[key]
-                reached[key] |= more
-                changed = changed or bool(more)
+        callers = self.callers()
+        waiting = [key for key, words in reached.items() if words]
+        while waiting:
+            key = waiting.pop()
+            for caller in callers[key]:
+                if more := reached[key] - reached[caller]:
+                    reached[caller] |= more
+                    waiting.append(caller)
         return reached
 
 

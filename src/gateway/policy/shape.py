@@ -131,11 +131,26 @@ def _undefined(book: Book) -> Iterator[Finding]:
 
 
 def _recursion(book: Book) -> Iterator[Finding]:
-    for key, called in book.calls.items():
-        if called and key in _reached_from(book, set(called)):
+    for key in _near_cycles(book):
+        if key in _reached_from(book, set(book.calls[key])):
             rule = book.by_key[key][0]
             said = f"`{rule.name}` leads back to itself, which may never end: ask `resource.inherits` for what contains an object"
             yield Finding(rule.place(), said, error=False)
+
+
+def _near_cycles(book: Book) -> list[Key]:
+    """Returns the rules that are in a cycle or lead to one: what is left when those that end are taken away."""
+    left = {key: len(called) for key, called in book.calls.items()}
+    callers = book.callers()
+    waiting = [key for key, count in left.items() if count == 0]
+    while waiting:
+        key = waiting.pop()
+        del left[key]
+        for caller in callers[key]:
+            left[caller] -= 1
+            if left[caller] == 0:
+                waiting.append(caller)
+    return list(left)
 
 
 def _reached_from(book: Book, start: set[Key]) -> set[Key]:
