@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 100
 MAX_SENTENCE: Final = 500
-_SHARE: Final = 0.8
+_SHARE: Final = 0.6
 """Part of the processor time after which no further scenario is begun, so that what was found can be told."""
 
 
@@ -167,37 +167,17 @@ def failures(bundle: "Bundle", cpu: float) -> Iterator[str]:
         bundle: what is asked.
         cpu: seconds of this process's processor time after which no further case is asked.
     """
-    from gateway.policy import Question
-    from models.facts import Request, Resource, Subject, UserRecord
-    from models.networks import canonical_address
+    from gateway.proving import failure_of
 
     for scenario in bundle.scenarios:
         for case in scenario.cases:
-            record = scenario.facts.get(f"user:{case.who}")
-            user = record if isinstance(record, UserRecord) else None
-            address = canonical_address(case.address)
-            request = Request(address, case.at, roles=case.roles, anonymous=case.open_to_all)
-            subject = Subject(scenario.facts, user, bundle.role_floor)
-            question = Question(subject, case.does, Resource(scenario.facts, case.what), request)
-            decision = bundle.policy.decide(question)
-            got, wanted = _said(decision.allowed, decision.reason), _said(case.allowed, case.because)
-            if got != wanted:
-                why = (
-                    f": {decision.detail}"
-                    if decision.detail
-                    else f" at {decision.rule}"
-                    if decision.rule
-                    else ""
-                )
-                asked = f"{case.who} {case.does} {case.what or '-'}"
-                yield f"scenarios/{scenario.place}: `{asked}` must be {wanted}, but is {got}{why}"
+            failure = failure_of(bundle.policy, bundle.role_floor, scenario, case)
+            if failure is not None:
+                turn = failure.turn
+                yield failure.line + (f" at {failure.steps[turn].rule}" if turn is not None else "")
             if time.process_time() > cpu:
                 yield "scenarios: they take too much processor time (`policies.trial_cpu`): a rule without end, or too many"
                 return
-
-
-def _said(allowed: bool, reason: str) -> str:  # noqa: FBT001 - the pair that a decision is
-    return f"{'allowed' if allowed else 'refused'} as {reason}"
 
 
 if __name__ == "__main__":
