@@ -131,7 +131,7 @@ class FactsKeeper:
         """
         if self._store.bell.value() != self._heard:
             await self._load(())
-        if not self.is_fresh:
+        if time.monotonic() >= self._fresh_until:  # `is_fresh`
             await self._load(())
         for _ in range(MAX_ROUNDS):
             try:

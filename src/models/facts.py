@@ -237,9 +237,8 @@ class ObjectRecord:
         object.__setattr__(self, "parent_facts", tuple(sys.intern(parent.fact) for parent in self.parents))
         if self.domain_id is not None:
             object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
-        for name in ("direct", "propagating"):
-            if not getattr(self, name):
-                object.__setattr__(self, name, _NO_ENTRIES)
+        object.__setattr__(self, "direct", _shared(self.direct))
+        object.__setattr__(self, "propagating", _shared(self.propagating))
 
 
 Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
@@ -539,6 +538,11 @@ class Resource:
                     waiting.append(parent)
             if len(waiting) > MAX_ANCESTORS:
                 raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self._key}`")
+
+
+def _shared(entries: Mapping[str, Permission]) -> Mapping[str, Permission]:
+    """Returns the same entries with the principals' one text in memory (rule 2)."""
+    return {sys.intern(name): held for name, held in entries.items()} if entries else _NO_ENTRIES
 
 
 def _granted(entries: Mapping[str, Permission], wanted: Permission, principals: tuple[str, ...]) -> bool:
