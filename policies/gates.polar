@@ -6,6 +6,7 @@
 #
 # The object gates come last, so that nobody who fails an earlier one learns whether an object exists.
 
+# This is the order in which the gates are asked.
 gates(["signed-in", "user-status", "domain", "network", "role", "unknown-object", "foreign-object"]);
 
 # A valid credential came with the request, unless the route is open to all.

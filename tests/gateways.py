@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import requests
 
@@ -90,6 +91,18 @@ def running(folder: Path, *options: str, patience: float = 20.0) -> Iterator[Gat
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def following(folder: Path, *command: str) -> Iterator[IO[str]]:
+    """Runs a command that does not end by itself until the block ends, and yields what it says."""
+    whole = (*COMMAND, "--config", str(folder / "mediagate.toml"), *command)
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+        assert process.stdout
+        try:
+            yield process.stdout
+        finally:
+            process.terminate()
 
 
 def _wait(gateway: Gateway, process: "subprocess.Popen[bytes]", patience: float) -> None:

@@ -62,7 +62,7 @@ def application(worker: Worker) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         ready = worker.facts.is_fresh
-        state = {"ready": ready, "policy": worker.bundle.digest, "revision": worker.facts.revision}
+        state = {"ready": ready, "policy": worker.policies.state, "revision": worker.facts.revision}
         return JSONResponse(state, status_code=200 if ready else 503)
 
     prefix = worker.settings.server.prefix

@@ -8,9 +8,9 @@ Rules:
 4. Judging is pure: a missing fact leaves as `MissingFactError`, the caller loads it and judges again.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from netaddr import IPAddress
 
@@ -21,8 +21,7 @@ from gateway.routes import Operation, Target
 from models.facts import Facts, ObjectKey, ObjectRecord, Request, Resource, Subject, UserRecord, UserType
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """One target with the policy's decision about it.
 
     Attributes:
@@ -36,8 +35,7 @@ class Judged:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One verdict for all targets of a request; `judged` ends with the first refusal."""
 
     judged: tuple[Judged, ...]
@@ -74,7 +72,14 @@ class Authorizer:
         """
         request = Request(client, now, roles=operation.roles, anonymous=operation.anonymous)
         targets = operation.targets or (Target("read", None),)
-        return Verdict(tuple(self._judged(identity.user, targets, request)))
+        judged: list[Judged] = []
+        for target in targets:
+            question = self.question(identity.user, target, request)
+            decision = self.decision(target, question)
+            judged.append(Judged(target.action, question.resource.key, decision))
+            if not decision.allowed:
+                break
+        return Verdict(tuple(judged))
 
     def question(self, user: UserRecord | None, target: Target, request: Request) -> Question:
         """Returns what is put to the policy for one target (rule 2)."""
@@ -84,23 +89,18 @@ class Authorizer:
     def decision(self, target: Target, question: Question) -> Decision:
         """Returns the policy's answer, closed by a deletion in progress (rule 3)."""
         decision = self._policy.decide(question)
-        if decision.allowed and Resource(self._facts, target.object).is_held():
+        if not decision.allowed:
+            return decision
+        asked = question.resource
+        if (asked if asked.key == target.object else Resource(self._facts, target.object)).is_held():
             return Decision(allowed=False, reason=Reason.OBJECT_HELD)
         return decision
 
-    def _judged(
-        self, user: UserRecord | None, targets: tuple[Target, ...], request: Request
-    ) -> Iterator[Judged]:
-        for target in targets:
-            question = self.question(user, target, request)
-            decision = self.decision(target, question)
-            yield Judged(target.action, question.resource.key, decision)
-            if not decision.allowed:
-                return
-
     def _subject_matter(self, target: Target) -> ObjectKey | None:
-        folder = target.object.folder() if target.action == "create" and target.object else None
-        if target.object is None or folder is None:
+        if target.action != "create" or target.object is None:
+            return target.object
+        folder = target.object.folder()
+        if folder is None:
             return target.object
         record = self._facts.get(target.object.fact)
         return target.object if isinstance(record, ObjectRecord) and record.registered else folder

@@ -17,6 +17,7 @@ import yaml
 
 from gateway.errors import ConfigurationError, PolicyFileError
 from gateway.policy import Policy
+from gateway.policy.lint import errors_of, lint
 from gateway.routes import RouteTable
 from gateway.scenarios import Scenario, load_scenarios
 from models.facts import UserType
@@ -26,7 +27,7 @@ MAX_FILE: Final = 1_000_000
 MAX_NESTING: Final = 200
 """Brackets within brackets; Oso's parser ends the process at some 10,000."""
 T = TypeVar("T")
-_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml")
+_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml", "scenarios/own/*.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,16 @@ class Bundle:
     scenarios: tuple[Scenario, ...]
 
 
-def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: str = "/-/") -> Bundle:
+def load_bundle(
+    folder: Path, upstreams: Collection[str] | None = None, prefix: str = "/-/", *, proved: bool = False
+) -> Bundle:
     """Loads the folder (rule 1).
 
     Args:
         folder: holds `*.polar`, `roles.yaml`, `routes/` and `scenarios/`.
         upstreams: the configured upstreams that routes may name; None to leave that unchecked.
         prefix: the management prefix, closed to routes.
+        proved: whether these bytes passed their trial, so that a worker need not read the scenarios again.
 
     Raises:
         ConfigurationError: something is wrong; carries every problem.
@@ -62,7 +66,7 @@ def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: 
     problems: list[str] = []
     role_floor = _tried(problems, read_role_floor, folder) or {}
     policy = _tried(problems, read_policy, folder)
-    scenarios = _tried(problems, load_scenarios, folder / "scenarios") or []
+    scenarios = [] if proved else _tried(problems, load_scenarios, folder / "scenarios") or []
 
     def load_routes(routes: Path) -> RouteTable:
         return RouteTable.load(routes, known_roles=role_floor, upstreams=upstreams, prefix=prefix)
@@ -75,25 +79,50 @@ def load_bundle(folder: Path, upstreams: Collection[str] | None = None, prefix: 
     return Bundle(bundle_digest(folder), policy, routes, role_floor, tuple(scenarios))
 
 
-def bundle_digest(folder: Path) -> str:
-    """Returns the digest of the folder's files (rule 2)."""
+def bundle_paths(folder: Path) -> dict[str, Path]:
+    """Returns the files that belong to the bundle by their names below the folder; what editors hide there does not."""
+    found = (path for pattern in _PATTERNS for path in folder.glob(pattern) if not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Returns the digest of files by their names (rule 2)."""
     whole = hashlib.sha256()
-    for path in sorted(path for pattern in _PATTERNS for path in folder.glob(pattern)):
-        name, content = path.relative_to(folder).as_posix().encode(), path.read_bytes()
-        whole.update(b"%d:%b%d:%b" % (len(name), name, len(content), content))
+    for name, content in sorted(files.items()):
+        encoded = name.encode(errors="surrogateescape")
+        whole.update(b"%d:%b%d:%b" % (len(encoded), encoded, len(content), content))
     return whole.hexdigest()[:16]
 
 
+def bundle_digest(folder: Path) -> str:
+    """Returns the digest of the folder's files (rule 2)."""
+    return digest_of({name: path.read_bytes() for name, path in bundle_paths(folder).items()})
+
+
 def read_policy(folder: Path) -> Policy:
-    """Loads the folder's Polar files.
+    """Loads the folder's Polar files, if the lint finds no error in them.
 
     Raises:
         PolicyFileError: there are none, or they cannot be loaded.
     """
-    sources = {path.name: _polar_text(path) for path in sorted(folder.glob("*.polar"))}
+    sources = polar_sources(folder)
+    if problems := errors_of(lint(sources)):
+        raise PolicyFileError(problems)
+    return Policy(sources)
+
+
+def polar_sources(folder: Path) -> dict[str, str]:
+    """Returns the text of the folder's Polar files by their names.
+
+    Raises:
+        PolicyFileError: there are none, or one cannot be read.
+    """
+    sources = {
+        path.name: _polar_text(path) for path in bundle_paths(folder).values() if path.suffix == ".polar"
+    }
     if not sources:
         raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
-    return Policy(sources)
+    return sources
 
 
 def read_role_floor(folder: Path) -> dict[str, UserType]:

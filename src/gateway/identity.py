@@ -15,16 +15,16 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.inbound import Inbound
 from gateway.reasons import Reason
 from models.facts import Facts, TokenRecord, UserRecord
 
+_HEADERS: Final = frozenset((b"auth-token", b"app-id", b"authorization"))
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,512}")
 _APPLICATION: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 MAX_BASIC: Final = 2048
@@ -40,8 +40,7 @@ class Proof(StrEnum):
     BASIC = "basic"
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """What came with the request, not yet looked up; holds a digest, not the token."""
 
     proof: Proof
@@ -49,8 +48,7 @@ class Credential:
     application_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who asks.
 
     Attributes:
@@ -80,16 +78,22 @@ def credential_of(inbound: Inbound) -> Credential | None:
     Raises:
         GatewayError: it is malformed (rule 3).
     """
-    token, application = inbound.header(b"auth-token"), inbound.header(b"app-id")
-    if token is not None or application is not None:
-        return _pair(token, application)
-    authorization = inbound.header(b"authorization")
+    found: dict[bytes, bytes] = {}
+    for name, value in inbound.headers:
+        if name in _HEADERS:
+            if name in found:
+                inbound.header(name)  # raises
+            found[name] = value
+    if b"auth-token" in found or b"app-id" in found:
+        return _pair(found.get(b"auth-token"), found.get(b"app-id"))
+    authorization = found.get(b"authorization")
     if authorization is None:
         return None
     scheme, _, rest = authorization.partition(b" ")
-    if scheme.lower() == b"bearer":
+    scheme = scheme.lower()
+    if scheme == b"bearer":
         return Credential(Proof.BEARER, _digest(rest.strip(b" ")))
-    if scheme.lower() == b"basic":
+    if scheme == b"basic":
         return Credential(Proof.BASIC, _digest(_password(rest.strip(b" "))))
     raise GatewayError(Reason.CREDENTIAL_MALFORMED, "authorization is neither Bearer nor Basic")
 

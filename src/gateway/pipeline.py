@@ -126,6 +126,7 @@ class Pipeline:
             return identity, judge(identity, operation, inbound.client, now)
 
         trail.identity, verdict = await keeper.ask(question)
+        self._worker.recent.note(trail.identity, operation, inbound.client)
         self._audit(trail, verdict)
         return verdict
 

@@ -18,9 +18,15 @@ A scenario file:
 `who: nobody` is an anonymous caller. `what` may be left out: the caller's own domain. `from` is the client's address
 (10.0.0.1 if left out), `at` the time (noon UTC of a day), `roles` what the route demands, `open: true` a route open to all.
 A domain that is left out is the first one named, or `home`.
+
+Shipped scenarios stand in `scenarios/`, the operator's own in `scenarios/own/`. An own one may stand in for a shipped one that is
+no longer wanted, and says why:
+
+    overrides: object_owners_change_who_has_access
+    because: owners here change access only through the desk
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +35,7 @@ from typing import Any, Final
 import yaml
 
 from gateway.errors import PolicyFileError
+from gateway.policy.words import nearest
 from models.facts import (
     DomainRecord,
     DomainStatus,
@@ -44,6 +51,7 @@ from models.facts import (
 from models.networks import NetworkSet, canonical_network
 
 NOBODY: Final = "nobody"
+OWN: Final = "own/"
 _NOON: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
@@ -72,6 +80,8 @@ class Scenario:
         raw: its facts as written, for those who build a world of their own from them.
         facts: its facts as records; a key that is not in it does not exist.
         cases: its expectations.
+        overrides: the shipped scenario that it stands in for; empty if none.
+        because: why.
     """
 
     place: str
@@ -79,6 +89,13 @@ class Scenario:
     raw: Mapping[str, Any]
     facts: "ScenarioFacts"
     cases: tuple[Case, ...]
+    overrides: str = ""
+    because: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the operator's own."""
+        return self.place.startswith(OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +115,54 @@ class ScenarioFacts:
 
 
 def load_scenarios(folder: Path) -> list[Scenario]:
-    """Returns the scenarios of all `*.yaml` files in `folder`, in the order of their names.
+    """Returns the scenarios of all `*.yaml` files in `folder` and its `own/`, in the order of their names.
+
+    Those that an own one overrides are left out.
 
     Raises:
         PolicyFileError: files are malformed; carries every problem, each with its file.
     """
-    scenarios, problems = [], []
-    for path in sorted(folder.glob("*.yaml")):
+    scenarios: list[Scenario] = []
+    problems: list[str] = []
+    for path in (*sorted(folder.glob("*.yaml")), *sorted((folder / OWN).glob("*.yaml"))):
+        place = path.relative_to(folder).as_posix()
+        if path.name.startswith("."):
+            continue
         try:
-            scenarios.append(scenario_of(path.name, yaml.safe_load(path.read_text("utf-8"))))
-        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            problems.append(f"scenarios/{path.name}: {type(error).__name__}: {' '.join(str(error).split())}")
+            scenarios.append(scenario_of(place, yaml.safe_load(path.read_text("utf-8"))))
+        except (
+            OSError,
+            yaml.YAMLError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            problems.append(f"scenarios/{place}: {type(error).__name__}: {' '.join(str(error).split())}")
+    problems += _override_problems(scenarios, {path.stem for path in folder.glob("*.yaml")})
     if problems:
         raise PolicyFileError(problems)
-    return scenarios
+    overridden = {scenario.overrides for scenario in scenarios}
+    return [each for each in scenarios if each.is_own or each.place.removesuffix(".yaml") not in overridden]
+
+
+def _override_problems(scenarios: list[Scenario], shipped: Collection[str]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for scenario in scenarios:
+        name, place = scenario.overrides, f"scenarios/{scenario.place}"
+        if not name:
+            continue
+        if not scenario.is_own:
+            yield f"{place}: only scenarios in scenarios/own/ may override: move it there"
+            continue
+        if not scenario.because:
+            yield f"{place}: it overrides `{name}`: say why under `because`"
+        if name not in shipped:
+            yield f"{place}: no shipped scenario is called `{name}`{nearest(name, shipped)}"
+        if name in seen:
+            yield f"{place}: `{name}` is already overridden by {seen[name]}: keep one"
+        seen.setdefault(name, place)
 
 
 def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
@@ -120,14 +171,18 @@ def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
     Raises:
         ValueError, KeyError, TypeError: the content is not a scenario.
     """
-    if unknown := set(data) - {"says", "facts", "allow", "refuse"}:
+    if unknown := set(data) - {"says", "facts", "allow", "refuse", "overrides", "because"}:
         raise ValueError(f"unknown words {sorted(unknown)}")
     raw = data.get("facts") or {}
     cases = [_case(entry, allowed=True) for entry in data.get("allow") or ()]
     cases += [_case(entry, allowed=False) for entry in data.get("refuse") or ()]
     if not cases:
         raise ValueError("no case under `allow` or `refuse`")
-    return Scenario(place, data["says"], raw, ScenarioFacts(_records(raw)), tuple(cases))
+    facts = ScenarioFacts(_records(raw))
+    overrides, because = data.get("overrides", ""), data.get("because", "")
+    if not isinstance(overrides, str) or not isinstance(because, str):
+        raise TypeError("`overrides` and `because` are texts")
+    return Scenario(place, data["says"], raw, facts, tuple(cases), overrides, because)
 
 
 def _case(entry: dict[str, Any], *, allowed: bool) -> Case:

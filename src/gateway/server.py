@@ -12,7 +12,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from gateway.bundle import load_bundle
+from gateway.reload import Gate
 from gateway.settings import Settings
 from models.store import Store
 
@@ -64,5 +64,5 @@ def check(settings: Settings) -> None:
         StoreError: the store cannot be used.
     """
     settings.upstream_settings()
-    load_bundle(settings.policies.folder, set(settings.upstreams), settings.server.prefix)
+    Gate(settings).opening()
     Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout).close()

@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.audit import AuditLog
-from gateway.bundle import Bundle, load_bundle
+from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.reasons import Reason
+from gateway.reload import Gate
 from gateway.settings import Settings
 from gateway.upstream import Upstream
+from gateway.warming import Recent
+from gateway.watching import Watcher
 from models.networks import NetworkSet
 from models.store import Store, StoreUnavailableError
 
@@ -36,6 +39,8 @@ class Worker:
         trusted: the proxies whose word about the client is believed.
         hidden: public reasons whose 403 becomes 404.
         bundle: what decides now; replaced whole, so a request reads it once.
+        policies: follows the policies folder and replaces the bundle.
+        recent: what was asked lately, to warm a new bundle with.
         store: where facts are kept.
         facts: the facts at hand.
         audit: where decisions are recorded.
@@ -43,6 +48,7 @@ class Worker:
     """
 
     bundle: Bundle
+    policies: Watcher
     store: Store
     facts: FactsKeeper
     audit: AuditLog
@@ -53,6 +59,7 @@ class Worker:
         self.settings = settings
         self.trusted: NetworkSet = settings.proxies.networks
         self.hidden: frozenset[Reason] = frozenset(settings.refusals.hide)
+        self.recent = Recent()
         self._uses: dict[str, datetime] = {}
         self._unfinished: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
@@ -72,9 +79,9 @@ class Worker:
             stack.callback(self.audit.close)
             self.store = Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout)
             stack.callback(self.store.close)
-            self.bundle = load_bundle(
-                settings.policies.folder, set(settings.upstreams), settings.server.prefix
-            )
+            gate = Gate(settings)
+            opening = await asyncio.to_thread(gate.opening)
+            self.bundle = opening.bundle
             self.facts = FactsKeeper(
                 self.store,
                 poll_interval=settings.store.poll_interval,
@@ -89,6 +96,9 @@ class Worker:
                 stack.push_async_callback(self.upstreams[name].close)
             stack.push_async_callback(_stopped, asyncio.create_task(self._write_uses()))
             stack.push_async_callback(self._flush_uses)
+            self.policies = Watcher(gate, opening, self._adopt)
+            self.policies.start()
+            stack.push_async_callback(self.policies.stop)
             stack.push_async_callback(self._finish)
             self._stack = stack.pop_all()
 
@@ -106,6 +116,11 @@ class Worker:
     async def _finish(self) -> None:
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=self.settings.server.drain_timeout)
+
+    async def _adopt(self, bundle: Bundle) -> None:
+        """Makes a bundle decide, warmed; requests that have begun end with the one they began with."""
+        await self.recent.warm(bundle, self.facts)
+        self.bundle = bundle
 
     def note_use(self, identity: Identity) -> None:
         """Remembers that the token was used now; written later, together with others."""

@@ -5,7 +5,9 @@ Rules:
 1. Records are plain values at one revision. An object's record names its parents and does not copy their grants, so
    a changed entry on a collection touches one record however many objects inherit it.
 2. An id that starts with `/` is a path: its folder is its parent, whether or not anyone registered the id. A path
-   exists, and has a domain, through its nearest registered folder.
+   exists, and has a domain, through its nearest registered folder. What many records name (a group, a domain, a
+   collection, no entry at all) is one value in memory for all of them: a decision about a record that no cache of the
+   processor holds waits for each value that it touches.
 3. `Subject`, `Resource` and `Request` are the vocabulary of policies: each public method answers True or False, does no
    I/O and changes nothing. A new word for policy authors appears here first.
 4. Entries only grant; there is no negative entry (seed: "Negative ACLs"). An entry that propagates holds on the object
@@ -13,6 +15,7 @@ Rules:
 5. A fact that is not at hand raises `MissingFactError`; whoever asked loads it and asks again. A fact known not to exist is None.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -187,9 +190,10 @@ class UserRecord:
     domain_fact: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        groups = (f"group:{id_}" for id_ in self.group_ids)
+        groups = (sys.intern(f"group:{id_}") for id_ in self.group_ids)
         object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
-        object.__setattr__(self, "domain_fact", f"domain:{self.domain_id}")
+        object.__setattr__(self, "domain_fact", sys.intern(f"domain:{self.domain_id}"))
+        object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,9 @@ class TokenRecord:
     application_id: str
     expires: datetime | None
     revoked: bool
+
+
+_NO_ENTRIES: Mapping[str, Permission] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +234,11 @@ class ObjectRecord:
     parent_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parent_facts", tuple(parent.fact for parent in self.parents))
+        object.__setattr__(self, "parent_facts", tuple(sys.intern(parent.fact) for parent in self.parents))
+        if self.domain_id is not None:
+            object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
+        object.__setattr__(self, "direct", _shared(self.direct))
+        object.__setattr__(self, "propagating", _shared(self.propagating))
 
 
 Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
@@ -248,7 +259,7 @@ class FactBoundError(Exception):
 class Facts(Protocol):
     """Records of one revision, by key."""
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str, /) -> Record | None:
         """Returns the record, None if it is known not to exist.
 
         Raises:
@@ -430,27 +441,35 @@ class Resource:
 
     def owned_by(self, subject: Subject) -> bool:
         """Tells whether the subject is the object owner: who created it (not the domain owner, who is an admin)."""
-        user, record = subject.user, self._found()
+        user, record = subject.user, self._record or self._found()
         return user is not None and record is not None and record.owner_id == user.id
 
     def grants(self, permission: str, subject: Subject) -> bool:
         """Tells whether an entry on the object itself grants `permission` to the subject or one of its groups."""
-        record, wanted = self._found(), Permission.named(permission)
-        return record is not None and (
-            _granted(record.direct, wanted, subject.principals)
-            or _granted(record.propagating, wanted, subject.principals)
+        record, wanted = self._record or self._found(), Permission.named(permission)
+        if record is None:
+            return False
+        principals = subject.principals
+        return (bool(record.direct) and _granted(record.direct, wanted, principals)) or (
+            bool(record.propagating) and _granted(record.propagating, wanted, principals)
         )
 
     def inherits(self, permission: str, subject: Subject) -> bool:
         """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
         wanted, principals = Permission.named(permission), subject.principals
-        for above in self._ancestors():
+        record = self._record or self._found()
+        if record is None or not record.parent_facts:
+            return False
+        for above in self._ancestors(record):
             if above.propagating and _granted(above.propagating, wanted, principals):
                 return True
         return False
 
     def is_held(self) -> bool:
         """Tells whether a deletion in progress closes the object or one of the folders of its path."""
+        if self._key is not None and not self._key.id.startswith("/"):
+            record = self._record or self._found()
+            return record is not None and record.held
         return any(record.held for record in self._path())
 
     def grants_of(self, permission: str, subject: Subject) -> tuple[Grant, ...]:
@@ -462,14 +481,15 @@ class Resource:
     def _found(self) -> ObjectRecord | None:
         """Returns the object's record; looked up once."""
         if self._record is None and self._key is not None:
-            record = self._facts.get(self._key.fact)
+            type_, id_ = self._key
+            record = self._facts.get(f"object:{type_}:{id_}")  # as `ObjectKey.fact` says, on the hot path
             self._record = record if isinstance(record, ObjectRecord) else None
         return self._record
 
     def _found_home(self) -> ObjectRecord | None:
         """Returns the record through which the object exists and has a domain; looked up once (rule 2)."""
         if self._home is None:
-            record = self._found()
+            record = self._record or self._found()
             self._home = (
                 record
                 if record is not None and record.registered
@@ -496,18 +516,19 @@ class Resource:
                 yield Grant(record.key, principal, both, inherited=False)
 
     def _inherited(self, subject: Subject) -> Iterator[Grant]:
-        for record in self._ancestors():
-            for principal in subject.principals:
-                if permissions := record.propagating.get(principal, Permission.NONE):
-                    yield Grant(record.key, principal, permissions, inherited=True)
-
-    def _ancestors(self) -> Iterator[ObjectRecord]:
-        """Yields what contains the object, nearest first, each once (an object may be reached by several ways)."""
         record = self._found()
-        waiting = list(record.parent_facts) if record is not None else []
+        for above in self._ancestors(record) if record is not None else ():
+            for principal in subject.principals:
+                if permissions := above.propagating.get(principal, Permission.NONE):
+                    yield Grant(above.key, principal, permissions, inherited=True)
+
+    def _ancestors(self, record: ObjectRecord) -> Iterator[ObjectRecord]:
+        """Yields what contains the object of `record`, nearest first, each once (several ways may lead there)."""
+        waiting = list(record.parent_facts)
         seen = set(waiting)
+        get = self._facts.get
         for key in waiting:  # grows while it is walked
-            above = self._facts.get(key)
+            above = get(key)
             if not isinstance(above, ObjectRecord):
                 continue
             yield above
@@ -519,8 +540,15 @@ class Resource:
                 raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self._key}`")
 
 
+def _shared(entries: Mapping[str, Permission]) -> Mapping[str, Permission]:
+    """Returns the same entries with the principals' one text in memory (rule 2)."""
+    return {sys.intern(name): held for name, held in entries.items()} if entries else _NO_ENTRIES
+
+
 def _granted(entries: Mapping[str, Permission], wanted: Permission, principals: tuple[str, ...]) -> bool:
     """Tells whether an entry of one of the principals has the permission."""
+    if entries.keys().isdisjoint(principals):
+        return False
     for principal in principals:
         held = entries.get(principal)
         if held is not None and int.__and__(

@@ -2,6 +2,7 @@
 
 `python tests/bench/run.py [--quick] [decisions|ladder ...]`: `--quick` for a look, not for figures that are kept.
 """
+# ruff: noqa: T201 - a command line prints
 
 import json
 import platform
@@ -10,8 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import decisions
-import ladder
+from bench import decisions, end_to_end, ladder
 
 RESULT = Path(__file__).parents[2] / "build" / "bench.json"
 
@@ -25,9 +25,10 @@ def main(arguments: list[str]) -> None:
         "quick": quick,
     }
     if "decisions" in parts:
-        report["decisions"] = table(
-            "decisions (microseconds)", decisions.measure(3 if quick else 9, 50 if quick else 300)
-        )
+        cases = table("decisions (microseconds)", decisions.measure(3 if quick else 9, 50 if quick else 300))
+        whole = end_to_end.measure(3 if quick else 9, 5_000 if quick else 20_000)
+        report["decisions"] = {**cases, "end_to_end_us": whole["us"]}
+        report["end_to_end"] = table("Inbound to Verdict (microseconds)", {"end_to_end": whole})["end_to_end"]
     if "ladder" in parts:
         report["ladder"] = table(
             "ladder (1 KiB, 32 connections)", ladder.measure(1 if quick else 5, 2 if quick else 5)

@@ -153,6 +153,7 @@ def _refuse_present(place: Path) -> None:
 
 def _make(fresh: Path, wanted: Wanted, folder: Path) -> dict[str, Any] | None:
     """Writes everything into `fresh`; returns the admin's token, if an admin is wanted."""
+    from gateway.defaults import record_shipped
     from gateway.errors import SettingsError
     from gateway.settings import Settings
     from gateway.shipped import shipped_policies
@@ -162,6 +163,7 @@ def _make(fresh: Path, wanted: Wanted, folder: Path) -> dict[str, Any] | None:
     )
     (fresh / DEFAULT_FILE).write_text(TEMPLATE.format(upstreams=upstreams), encoding="utf-8")
     shutil.copytree(shipped_policies(), fresh / POLICIES)
+    record_shipped(fresh / POLICIES)
     try:
         url = Settings.load(fresh / DEFAULT_FILE).store.url
     except SettingsError as error:

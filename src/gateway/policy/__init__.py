@@ -5,7 +5,9 @@
 1. A path that was met before is walked in the tree, with the asker's own facts; any other goes to strict Oso and is learned.
 2. A question that raises anything but a missing fact is for strict Oso to judge.
 3. A share of walks is decided again by strict Oso. A difference is an alarm, the trees are dropped, and strict Oso's answer counts.
-4. A path or a tree beyond its bound refuses as `policy-error` (law 10), and is counted.
+4. A path or a tree beyond its bound, or a question beyond its time, refuses as `policy-error` and is counted (law 10).
+5. Trees are for exactly `Subject`, `Resource`, `Request` and a plain string; anything else is for strict Oso, since a type
+   test in a policy could come out otherwise.
 """
 
 import logging
@@ -14,10 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.policy.decision import Decision, Question, Step
-from gateway.policy.meaning import Meaning
+from gateway.policy.meaning import Answer, Meaning
 from gateway.policy.tree import Asked, Tree, TreeBoundError, TreeFaultError
 from gateway.reasons import Reason
-from models.facts import MissingFactError
+from models.facts import MissingFactError, Request, Resource, Subject
 
 __all__ = ["Decision", "Policy", "Question", "Step"]
 
@@ -28,7 +30,15 @@ CHECK_EVERY: Final = 1_000
 
 @dataclass(slots=True)
 class Counts:
-    """What a policy has done; read for metrics and tests."""
+    """What a policy has done; read for metrics and tests.
+
+    Attributes:
+        walked: questions answered by a tree.
+        learned: paths stored.
+        checked: walks that strict Oso decided again.
+        faults: trees that were wrong and dropped.
+        bounded: questions refused because a bound was met.
+    """
 
     walked: int = 0
     learned: int = 0
@@ -82,9 +92,11 @@ class Policy:
         Raises:
             MissingFactError: a fact is not at hand; load it and ask again.
         """
-        tree = self._trees.get(question.action)
+        subject, action, resource, request = question
+        exact = type(subject) is Subject and type(resource) is Resource and type(request) is Request
+        tree = self._trees.get(action) if exact and type(action) is str else None  # rule 5
         if tree is None:
-            return self.meaning.answer(question).decision
+            return self._counted(self.meaning.answer(question)).decision
         try:
             decision = tree.walk(question)
         except MissingFactError:
@@ -107,28 +119,32 @@ class Policy:
 
     def _learn(self, tree: Tree, question: Question) -> Decision:
         path: list[Asked] = []
-        answer = self.meaning.answer(question, path.append)
+        answer = self._counted(self.meaning.answer(question, path.append))
         if not answer.lasting:
             return answer.decision
         try:
             tree.learn(question, path, answer.decision)
+            self.counts.learned += 1
         except TreeFaultError as fault:
             self._alarm(str(fault))
         except TreeBoundError as bound:
             self.counts.bounded += 1
             detail = f"{bound}, decided at {answer.decision.rule or answer.decision.reason}"
-            return Decision(allowed=False, reason=Reason.POLICY_ERROR, detail=detail)
-        self.counts.learned += 1
+            return Decision(False, Reason.POLICY_ERROR, rule=answer.decision.rule, detail=detail)
         return answer.decision
 
     def _checked(self, question: Question, walked: Decision) -> Decision:
         """Decides a walk again (rule 3)."""
         self._until_check = self._check_every
         self.counts.checked += 1
-        answer = self.meaning.answer(question)
+        answer = self._counted(self.meaning.answer(question))
         if answer.decision != walked and answer.lasting:
             self._alarm(f"the tree said {walked.reason}, strict Oso {answer.decision.reason}")
         return answer.decision
+
+    def _counted(self, answer: Answer) -> Answer:
+        self.counts.bounded += answer.bounded
+        return answer
 
     def _alarm(self, what: str) -> None:
         self.counts.faults += 1

@@ -1,13 +1,13 @@
 """The values around a decision: what is put to a policy, what it answers, and how it explains itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.reasons import Reason
 from models.facts import Request, Resource, Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is put to the policy: may `subject` do `action` with `resource` in this `request`?"""
 
     subject: Subject
@@ -24,13 +24,14 @@ class Decision:
         allowed: whether a permit held and no gate refused.
         reason: the permit's reason literal, or the value of a `Reason` of the stage authorize.
         rule: `file:line` of the gate or permit; empty for `no-grant` and `policy-error`.
-        detail: for the audit, what went wrong in a policy error; else empty.
+        detail: for the audit, what went wrong in a policy error; else empty. Two decisions may differ in it and be the
+            same: Oso numbers its variables anew each time.
     """
 
     allowed: bool
     reason: str
     rule: str = ""
-    detail: str = ""
+    detail: str = field(default="", compare=False)
 
     @property
     def refusal(self) -> Reason:

@@ -8,9 +8,12 @@ How a policy answers:
    If none holds, the reason is `no-grant`.
 3. Any error, a time-out, or an answer outside these forms refuses as `policy-error`; nothing opens on an error (law 2).
 4. A missing fact is no answer: `MissingFactError` passes to the caller, who loads it and asks again (law 5).
+5. A question that is not answered after `QUESTION_SECONDS` is refused; with the query that then still runs, it holds up
+   the process for at most twice that. The detail names the gate, or the question that was asked last (law 10).
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,10 +21,13 @@ from typing import Final
 from gateway.errors import PolicyFileError
 from gateway.policy.decision import Decision, Question, Step
 from gateway.policy.source import Head, rule_heads
-from gateway.policy.strict import Note, PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
+from gateway.policy.strict import QUERY_MS, Note, PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
+from gateway.policy.tree import Asked
 from gateway.reasons import TABLE, Reason
 from models.facts import FactBoundError
 
+QUESTION_SECONDS: Final = QUERY_MS / 1000
+"""Time after which strict Oso begins nothing more for one question."""
 _GATE_ARITY: Final = 5
 _PERMIT_ARITY: Final = 5
 _NO_ORDER: Final = (
@@ -36,10 +42,17 @@ _OSO_PLACE: Final = re.compile(r"(?P<says>.*?) at line (?P<line>\d+), column \d+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A decision, and whether the same answers to the same questions always give it (a time-out is not like that)."""
+    """A decision.
+
+    Attributes:
+        decision: what the policy says.
+        lasting: whether the same answers to the same questions always give it (a time-out is not like that).
+        bounded: whether a bound refused it.
+    """
 
     decision: Decision
     lasting: bool = True
+    bounded: bool = False
 
 
 class Meaning:
@@ -86,16 +99,32 @@ class Meaning:
             MissingFactError: a fact is not at hand (rule 4).
         """
         asked = (question.subject, question.action, question.resource, question.request)
+        deadline = time.monotonic() + QUESTION_SECONDS
+        for name in self.gates:
+            try:
+                held = next(self._polar.answers("gate", name, *asked, note=note, deadline=deadline), None)
+            except (StrictPolicyError, FactBoundError) as error:
+                return _failed(error, f'gate "{name}"', self._gate_places.get(name, ""))
+            if held is None:
+                return Answer(Decision(allowed=False, reason=name, rule=self._gate_places[name]))
+        return self._permitted(asked, note, deadline)
+
+    def _permitted(self, asked: tuple[object, ...], note: Note | None, deadline: float) -> Answer:
+        last = ""
+
+        def noting(question: Asked) -> None:
+            nonlocal last
+            last = question.word
+            if note is not None:
+                note(question)
+
         try:
-            for name in self.gates:
-                if next(self._polar.answers("gate", name, *asked, note=note), None) is None:
-                    return Answer(Decision(allowed=False, reason=name, rule=self._gate_places[name]))
-            permits = self._polar.answers("permit", *asked, Variable("reason"), note=note)
+            permits = self._polar.answers(
+                "permit", *asked, Variable("reason"), note=noting, deadline=deadline
+            )
             reason = next((bindings["reason"] for bindings in permits), None)
-        except StrictPolicyError as error:
-            return Answer(Decision(False, Reason.POLICY_ERROR, detail=str(error)), lasting=error.lasting)
-        except FactBoundError as error:
-            return Answer(Decision(False, Reason.POLICY_ERROR, detail=str(error)), lasting=False)
+        except (StrictPolicyError, FactBoundError) as error:
+            return _failed(error, f"permit, after `{last}`" if last else "permit", "")
         if reason is None:
             return Answer(Decision(allowed=False, reason=Reason.NO_GRANT))
         if not isinstance(reason, str) or reason not in self._permit_places:
@@ -151,6 +180,14 @@ class Meaning:
                 yield f'{place.split()[0]}: gate "{name}" is not in gates([...]) and would never be asked: add it there'
         if len(set(self.gates)) != len(self.gates):
             yield "gates([...]) names a gate twice"
+
+
+def _failed(error: StrictPolicyError | FactBoundError, where: str, rule: str) -> Answer:
+    """Returns the refusal that an error is (rule 3)."""
+    decision = Decision(False, Reason.POLICY_ERROR, rule=rule, detail=f"{where}: {error}")
+    if isinstance(error, FactBoundError):
+        return Answer(decision, lasting=False, bounded=True)
+    return Answer(decision, lasting=error.lasting, bounded=error.bounded)
 
 
 def _loaded(files: list[tuple[str, str]]) -> StrictPolar:

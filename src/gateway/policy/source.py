@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 _TOKEN: Final = re.compile(
-    r'(?P<skip>\s+|#[^\n]*)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<name>[A-Za-z_][\w:]*)|(?P<other>.)', re.DOTALL
+    r'(?P<skip>\s+|#[^\n]*)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)'
+    r"|(?P<name>[A-Za-z_]\w*(?:::\w+)*)|(?P<other>:=|==|!=|<=|>=|\?=|.)",
+    re.DOTALL,
 )
+_BLOCKS: Final = frozenset(("actor", "resource"))
 _OPEN: Final = frozenset("([{")
 _CLOSE: Final = frozenset(")]}")
 
@@ -39,41 +42,58 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """A piece of a statement: its text, what it is (`string`, `number`, `name`, `other`), and where it stands."""
+
     text: str
     kind: str
     line: int
+    start: int
 
 
 def rule_heads(file: str, text: str) -> list[Head]:
     """Returns the heads of all rules and facts in `text`, in order; broken text gives what could be read."""
-    return [head for statement in _statements(text) if (head := _head(file, statement))]
+    return [head for statement in statements(text) if (head := _head(file, statement))]
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    line = 1
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "other"
-        if kind != "skip":
-            yield _Token(match.group(), kind, line)
-        line += match.group().count("\n")
+def statements(text: str) -> Iterator[list[Token]]:
+    """Yields the tokens of each statement without its `;`; the rest comes last.
 
-
-def _statements(text: str) -> Iterator[list[_Token]]:
-    """Yields the tokens of each statement, cut at the `;` that stands outside brackets."""
-    statement: list[_Token] = []
+    Only within a resource block a `;` ends nothing; elsewhere it ends a rule even where a bracket is missing. A block has no `;` of
+    its own: it ends with its last bracket.
+    """
+    statement: list[Token] = []
     depth = 0
     for token in _tokens(text):
         if token.kind == "other":
             depth += (token.text in _OPEN) - (token.text in _CLOSE)
-        if token.text == ";" and depth <= 0:
+        if token.text == ";" and (depth <= 0 or not is_block(statement)):
             yield statement
             statement, depth = [], 0
-        else:
-            statement.append(token)
+            continue
+        statement.append(token)
+        if token.text == "}" and depth == 0 and is_block(statement):
+            yield statement
+            statement = []
+    if statement:
+        yield statement
 
 
-def _head(file: str, statement: list[_Token]) -> Head | None:
+def is_block(statement: list[Token]) -> bool:
+    """Tells whether a statement is a resource block, as `actor User { ... }`."""
+    return len(statement) > 1 and statement[0].text in _BLOCKS and statement[1].kind == "name"
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    line = 1
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or "other"
+        if kind != "skip":
+            yield Token(match.group(), kind, line, match.start())
+        line += match.group().count("\n")
+
+
+def _head(file: str, statement: list[Token]) -> Head | None:
     if len(statement) < 2 or statement[0].kind != "name" or statement[1].text != "(":  # noqa: PLR2004 - name, bracket
         return None
     arguments: list[str] = [""]

@@ -6,23 +6,25 @@ leaves the query:
 
 1. A call is admitted if the receiver's class is exactly a registered one, the name is in that class's vocabulary, the
    number of arguments is the method's, and there are no keyword arguments. Plain attributes are never read.
-2. An argument is a string, integer, boolean or an instance of a registered class, or a list of these; a variable without
-   a value, an expression, a pattern or a dictionary is an error.
+2. An argument is a string, integer, boolean or an instance of a registered class, or a list of these, of at most
+   `MAX_ITEMS` items and `MAX_NESTING` lists within lists; a variable without a value, an expression, a pattern or a
+   dictionary is an error.
 3. An answer is exactly a bool.
 4. `new`, iteration over objects, comparison of objects, and `debug()` are errors. Inline queries (`?=`) run under the
    same rules.
 5. What a question raises (a missing fact, a bound) passes through unchanged; all else is a `StrictPolicyError`.
+6. Whoever asks states a deadline, after which nothing more is begun; the virtual machine ends each single query after
+   `QUERY_MS`. So nothing that a policy says holds up the process for longer than the two together.
 """
 
 import inspect
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-os.environ.setdefault("POLAR_TIMEOUT_MS", "2000")  # Oso reads it when a query starts; its default is 30 s
-
 import polar.ffi
-from polar.exceptions import InlineQueryFailedError, OsoError, PolarRuntimeError
+from polar.exceptions import InlineQueryFailedError, OperationalError, OsoError
 from polar.ffi import PolarSource
 from polar.host import Host
 from polar.polar import Polar
@@ -33,8 +35,17 @@ from polar.variable import Variable
 from gateway.policy.tree import Asked
 from models.facts import FactBoundError, MissingFactError, Request, Resource, Subject
 
+QUERY_MS: Final = 250
+"""Milliseconds that one query may take in the virtual machine; a usual one takes less than one."""
+os.environ["POLAR_TIMEOUT_MS"] = str(QUERY_MS)  # Oso reads it when a query starts; its default is 30 s
+
 _NOT_WORDS: Final = frozenset(("grants_of",))
 _PLAIN: Final = (str, int, bool)
+_TIMED_OUT: Final = "Query timeout"  # Oso has no class of its own for it
+MAX_ITEMS: Final = 256
+"""Items of one argument, those of lists within it included."""
+MAX_NESTING: Final = 4
+"""Lists within lists of one argument."""
 _TYPE_NAMES: Final[Mapping[type, str]] = {Resource: "Object"}  # Oso keeps the name `Resource` for itself
 
 
@@ -48,11 +59,12 @@ class StrictPolicyError(Exception):
 
     Attributes:
         lasting: whether the same answers always lead here; a time-out or a question that fails is not like that.
+        bounded: whether the time was up.
     """
 
-    def __init__(self, message: str, *, lasting: bool = True) -> None:
+    def __init__(self, message: str, *, lasting: bool = True, bounded: bool = False) -> None:
         super().__init__(message)
-        self.lasting = lasting
+        self.lasting, self.bounded = lasting, bounded
 
 
 class PolicySyntaxError(Exception):
@@ -81,8 +93,10 @@ class _StrictQuery(Query):
     """Answers the virtual machine's events by the rules above, and tells `note` each question with its answer."""
 
     note: Note | None = None
+    deadline = float("inf")
 
     def handle_external_call(self, data: dict[str, Any]) -> None:
+        _check_time(self.deadline)
         receiver = self.host.to_python(data["instance"])
         word = data["attribute"]
         arity = VOCABULARY.get(type(receiver), {}).get(word)
@@ -93,9 +107,10 @@ class _StrictQuery(Query):
         if len(data["args"]) != arity:
             raise StrictPolicyError(f"`{word}` takes {arity} arguments, not {len(data['args'])}")
         arguments = [_admitted(self.host.to_python(argument), word) for argument in data["args"]]
+        _check_size(arguments, word)
         answer = getattr(receiver, word)(*arguments)
         if type(answer) is not bool:
-            raise StrictPolicyError(f"`{word}` answered with something that is not yes or no")
+            raise StrictPolicyError(f"`{word}` answered with something that is not yes or no", lasting=False)
         if self.note is not None:
             self.note(Asked(receiver, word, tuple(arguments), answer))
         self.ffi_query.call_result(data["call_id"], self.host.to_polar(answer))
@@ -123,6 +138,23 @@ def _admitted(value: object, word: str) -> object:
     if type(value) in _PLAIN or type(value) in VOCABULARY:
         return value
     raise StrictPolicyError(f"an argument of `{word}` has no value yet or is no plain value")
+
+
+def _check_size(arguments: list[object], word: str) -> None:
+    """Refuses arguments beyond the bounds of rule 2."""
+    level, items = arguments, len(arguments)
+    for _ in range(MAX_NESTING + 1):
+        level = [item for each in level if isinstance(each, list) for item in each]
+        items += len(level)
+        if not level:
+            break
+    if level or items > MAX_ITEMS:
+        raise StrictPolicyError(f"an argument of `{word}` is a list of too many items or lists")
+
+
+def _check_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise StrictPolicyError("the question took too long", lasting=False, bounded=True)
 
 
 class _StrictHost(Host):
@@ -166,34 +198,39 @@ class StrictPolar(Polar):
             if next(_StrictQuery(query, host=self.host.copy()).run(), None) is None:
                 raise InlineQueryFailedError(query.source())
 
-    def answers(self, rule: str, *arguments: object, note: Note | None = None) -> Iterator[dict[str, Any]]:
+    def answers(
+        self, rule: str, *arguments: object, note: Note | None = None, deadline: float = float("inf")
+    ) -> Iterator[dict[str, Any]]:
         """Yields the bindings of each way in which `rule` holds; arguments may be `Variable`s.
 
         Args:
             rule: its name.
             arguments: its arguments.
             note: is told each question that is asked of the facts, with its answer.
+            deadline: on the monotonic clock (rule 6).
 
         Raises:
             StrictPolicyError: the policy broke a rule above, or Oso failed.
             MissingFactError: a fact is not at hand.
             FactBoundError: a question met a bound.
         """
+        _check_time(deadline)
         host = self.host.copy()
-        query = self.ffi_polar.new_query_from_term(host.to_polar(Predicate(name=rule, args=list(arguments))))
-        asking = _StrictQuery(query, host=host)
-        asking.note = note
         try:
+            term = host.to_polar(Predicate(name=rule, args=list(arguments)))
+            asking = _StrictQuery(self.ffi_polar.new_query_from_term(term), host=host)
+            asking.note, asking.deadline = note, deadline
             for result in asking.run():
                 yield result["bindings"]
         except (MissingFactError, FactBoundError, StrictPolicyError):
             raise
-        except (OsoError, PolarRuntimeError) as error:
-            raise StrictPolicyError(
-                _first_line(error), lasting="timeout" not in type(error).__name__.lower()
-            ) from error
+        except OsoError as error:
+            said = _essence(error)
+            late = said.startswith(_TIMED_OUT)
+            lasting = not late and not isinstance(error, OperationalError)
+            raise StrictPolicyError(said, lasting=lasting, bounded=late) from error
         except Exception as error:
-            said = f"a question failed: {type(error).__name__}: {_first_line(error)}"
+            said = f"a question failed: {type(error).__name__}: {_essence(error)}"
             raise StrictPolicyError(said, lasting=False) from error
 
 
@@ -205,8 +242,19 @@ def _collector(messages: list[str]) -> Callable[[str], str]:
     return collect
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]
+def _essence(error: Exception) -> str:
+    """Returns the line of a message that says what is wrong: the one after Oso's trace, if it shows one."""
+    lines = str(error).strip().splitlines() or [""]
+    told = lines[lines.index("") + 1 :] if lines[0].startswith("trace (") and "" in lines else lines
+    return (told or lines)[0][:300]
 
 
-__all__ = ["VOCABULARY", "Note", "PolicySyntaxError", "StrictPolar", "StrictPolicyError", "Variable"]
+__all__ = [
+    "QUERY_MS",
+    "VOCABULARY",
+    "Note",
+    "PolicySyntaxError",
+    "StrictPolar",
+    "StrictPolicyError",
+    "Variable",
+]

@@ -7,9 +7,10 @@ written down as a path; from then on the tree is walked with the asker's own fac
 Rules:
 
 1. A tree belongs to one action (a policy may compare it without asking anything) and to exactly `Subject`, `Resource` and
-   `Request` (type tests in a policy ask nothing either).
+   `Request` (type tests in a policy ask nothing either); whoever walks makes sure of that.
 2. A step is a word of the vocabulary, asked of one of the three, with arguments that are one of the three, literals, or lists of
-   these. Literals are told apart by type and value: 1 and True differ.
+   these. Literals are told apart by type and value: 1 and True differ. An answer is exactly True or False; any other
+   leads nowhere, and strict Oso says what it means.
 3. What a path has asked before is not asked again: facts of one decision do not change while it is made.
 4. A path is stored only after the virtual machine has finished. If it differs from what is recorded where both must be
    the same, the recording is not true: `TreeFaultError`, and whoever owns the tree drops it.
@@ -23,7 +24,7 @@ from typing import Final, NamedTuple
 from gateway.policy.decision import Decision, Question
 from models.facts import Request, Resource, Subject
 
-Ask = Callable[[Subject, Resource, Request], bool]
+Run = Callable[[Subject, Resource, Request], int]
 
 
 class Form(NamedTuple):
@@ -67,23 +68,29 @@ class TreeBoundError(Exception):
 
 
 @dataclass(slots=True)
-class Node:
-    """One question: `ask` runs it, `step` names it; `yes` and `no` are what follows, None if that was not met yet."""
+class Chain:
+    """Questions one after the other, as one path asked them.
 
-    ask: Ask
-    step: Step
-    yes: "Node | Decision | None" = None
-    no: "Node | Decision | None" = None
+    Attributes:
+        run: asks them until an answer differs from the recorded one, and returns the number of that question; the number
+            of all if none does, -1 if an answer is neither True nor False.
+        steps: the questions with the recorded answers.
+        after: what follows by that number, None if it was not met yet; what follows them all stands before a last None.
+    """
+
+    run: Run
+    steps: Sequence[tuple[Step, bool]]
+    after: list["Chain | Decision | None"]
 
 
 class Tree:
-    """All paths that were met for one action."""
+    """All paths that were met for one action: the first as one chain, each other as a chain from where it parts."""
 
     __slots__ = ("nodes", "root")
 
     def __init__(self) -> None:
         """Begins empty."""
-        self.root: Node | Decision | None = None
+        self.root: Chain | Decision | None = None
         self.nodes = 0
 
     def walk(self, question: Question) -> Decision | None:
@@ -93,11 +100,11 @@ class Tree:
             MissingFactError: a fact is not at hand.
             Exception: what a question raises; strict Oso says what that means.
         """
-        subject, resource, request = question.subject, question.resource, question.request
+        subject, _, resource, request = question
         node = self.root
-        while type(node) is Node:
-            node = node.yes if node.ask(subject, resource, request) else node.no
-        return node  # type: ignore[return-value] # a Node was walked past
+        while type(node) is Chain:
+            node = node.after[node.run(subject, resource, request)]
+        return node  # type: ignore[return-value] # a Chain was walked past
 
     def learn(self, question: Question, path: Sequence[Asked], decision: Decision) -> None:
         """Stores a path that strict Oso has finished.
@@ -108,23 +115,42 @@ class Tree:
         """
         steps = list(_steps(question, path))
         if len(steps) > MAX_STEPS or self.nodes + len(steps) > MAX_NODES:
-            raise TreeBoundError(f"{len(steps)} questions on a path, {self.nodes} nodes in the tree")
-        holder: Tree | Node = self
-        side = "root"
-        for at, (step, answer) in enumerate(steps):
-            node: Node | Decision | None = getattr(holder, side)
-            if node is None:
-                setattr(holder, side, _chain(steps[at:], decision))
+            raise TreeBoundError(
+                f"{len(steps)} questions on a path (at most {MAX_STEPS}), {self.nodes} nodes in the tree (at most {MAX_NODES})"
+            )
+        if self.root is None:
+            self.root, self.nodes = _chain(steps, decision), len(steps)
+            return
+        node, at = self.root, 0
+        while isinstance(node, Chain):
+            exit_ = _parting(node, steps[at:])
+            at = min(at + exit_ + 1, len(steps)) if exit_ < len(node.steps) else at + exit_
+            following = node.after[exit_]
+            if following is None:
+                node.after[exit_] = _chain(steps[at:], decision)
                 self.nodes += len(steps) - at
                 return
-            if type(node) is not Node or node.step != step:
-                raise TreeFaultError(
-                    f"`{step.word}` is asked where another path of the same answers does not ask it"
-                )
-            holder, side = node, "yes" if answer else "no"
-        if getattr(holder, side) not in (None, decision):
+            node = following
+        if at != len(steps):
+            raise TreeFaultError(f"`{steps[at][0].word}` is asked where the same answers led to a decision")
+        if node != decision:
             raise TreeFaultError("the same answers led to another decision")
-        setattr(holder, side, decision)
+
+
+def _parting(chain: Chain, steps: Sequence[tuple[Step, bool]]) -> int:
+    """Returns the number of the question in `chain` that these steps answer otherwise; that of all if there is none.
+
+    Raises:
+        TreeFaultError: they do not ask what the chain asks (rule 4).
+    """
+    for number, (step, answer) in enumerate(chain.steps):
+        if number >= len(steps) or steps[number][0] != step:
+            raise TreeFaultError(
+                f"`{step.word}` is asked where another path of the same answers does not ask it"
+            )
+        if steps[number][1] is not answer:
+            return number
+    return len(chain.steps)
 
 
 def _steps(question: Question, path: Sequence[Asked]) -> Iterator[tuple[Step, bool]]:
@@ -150,20 +176,25 @@ def _form(argument: object, registers: dict[int, int]) -> Form:
     return Form(type(argument).__name__, argument)
 
 
-def _chain(steps: Sequence[tuple[Step, bool]], decision: Decision) -> "Node | Decision":
-    """Returns the nodes of a new path, one behind the other."""
-    after: Node | Decision = decision
-    for step, answer in reversed(steps):
-        after = Node(_compiled(step), step, after if answer else None, None if answer else after)
-    return after
+def _chain(steps: Sequence[tuple[Step, bool]], decision: Decision) -> "Chain | Decision":
+    """Returns what asks the rest of a new path."""
+    if not steps:
+        return decision
+    return Chain(_compiled(steps), tuple(steps), [*[None] * len(steps), decision, None])
 
 
-def _compiled(step: Step) -> Ask:
-    """Returns a function that asks the question; the word is one of the vocabulary, so it is a plain name."""
+def _compiled(steps: Sequence[tuple[Step, bool]]) -> Run:
+    """Returns `Chain.run`: flat, since Python nests no deeper than 100 blocks; each word is of the vocabulary, a plain name."""
     literals: dict[str, object] = {}
-    written = ", ".join(_written(argument, literals) for argument in step.arguments)
-    ask: Ask = eval(f"lambda s, r, q: {_NAMES[step.receiver]}.{step.word}({written})", literals)  # noqa: S307 - see above
-    return ask
+    lines = ["def run(s, r, q):"]
+    for number, (step, answer) in enumerate(steps):
+        written = ", ".join(_written(argument, literals) for argument in step.arguments)
+        lines.append(f" a = {_NAMES[step.receiver]}.{step.word}({written})")
+        lines.append(f" if a is not {answer}: return {number} if a is {not answer} else -1")
+    lines.append(f" return {len(steps)}")
+    exec("\n".join(lines), literals)  # noqa: S102 - see above
+    run: Run = literals["run"]  # type: ignore[assignment]
+    return run
 
 
 def _written(form: Form, literals: dict[str, object]) -> str:

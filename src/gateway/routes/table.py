@@ -67,7 +67,7 @@ class RouteTable:
                 readings where rows are told apart by it.
         """
         segments = inbound.segments
-        if segments[: len(self._prefix)] == self._prefix:
+        if segments[0] == self._prefix[0] and segments[: len(self._prefix)] == self._prefix:
             return None
         row = self._tree.find(inbound)
         if row is None:
@@ -104,5 +104,6 @@ class RouteTable:
                 named[naming] = naming.keys(reading)
             if not named[naming] and not judged.optional:
                 raise GatewayError(naming.source.fault, f"`{naming.text}` names nothing")
-            targets.extend(Target(judged.action, key) for key in named[naming])
+            for key in named[naming]:
+                targets.append(Target(judged.action, key))  # noqa: PERF401 - a generator for one key costs more
         return Operation(row, tuple(targets), match.params, named)

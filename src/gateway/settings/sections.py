@@ -4,7 +4,7 @@ Whoever needs another bound or path adds it here, runs the tests and follows wha
 """
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -29,6 +29,7 @@ from models.networks import NetworkSet
 Port = Annotated[int, Field(ge=0, le=65535), Form("whole number")]
 Count = Annotated[int, Field(ge=1), Form("whole number")]
 Waiting = Annotated[int, Field(ge=0), Form("whole number")]
+Watching = Annotated[Literal["notify", "poll"], Form("`notify` or `poll`")]
 
 
 class Section(BaseModel):
@@ -89,6 +90,36 @@ class PoliciesSection(Section):
     folder: PlacedPath = Field(
         default=Path("policies"), description="folder of Polar files, roles, route maps and scenarios"
     )
+    state: PlacedPath | None = Field(
+        default=None,
+        description="folder that records what went live; unless written, `.mediagate-` and the folder's name, beside it",
+    )
+    history: Count = Field(default=50, description="bundles that are kept to go back to")
+    last_good_max_age: Duration = Field(
+        default=604_800.0,
+        description="time since the folder was last good up to which a start with a broken folder serves what it was then",
+    )
+    watch: Watching = Field(
+        default="notify", description="whether the system tells of changes, or only looking every so often does"
+    )
+    poll_interval: Duration = Field(default=2.0, description="time between looks at the folder, notified or not")
+    settle: Duration = Field(default=0.2, description="time for which the folder must stand still")
+    trial_cpu: Duration = Field(default=10.0, description="processor time in which a new bundle must prove itself")
+    trial_time: Duration = Field(default=30.0, description="time in which a new bundle must prove itself")
+    trial_memory: Size = Field(
+        default=1_073_741_824, description="memory in which a new bundle must prove itself"
+    )
+
+    @property
+    def state_folder(self) -> Path:
+        """Where what went live is recorded."""
+        return self.state or self.folder.parent / f".mediagate-{self.folder.name}"
+
+    @model_validator(mode="after")
+    def _state_is_elsewhere(self) -> Self:
+        if self.state_folder.absolute().is_relative_to(self.folder.absolute()):
+            raise ValueError("`state` must not be inside `folder`, which would then change by being read")
+        return self
 
 
 class ProxiesSection(Section):
