@@ -45,7 +45,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --group dev \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --group dev --group bench \
 	  --no-annotate --no-header pyproject.toml -o requirements.lock
 
 clean:
