@@ -86,6 +86,7 @@ class History:
             ConfigurationError: the folder cannot be used.
             StopError: `stop` was set before the lock was free.
         """
+        waiting = stop or threading.Event()
         descriptor = self._open_lock()
         try:
             while True:
@@ -93,7 +94,7 @@ class History:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if stop.wait(0.05) if stop else time.sleep(0.05):
+                    if waiting.wait(0.05):
                         raise StopError from None
             yield
         finally:

@@ -112,13 +112,14 @@ def test_a_running_demo_is_checked_where_it_runs(folder: Path) -> None:
 
 
 def test_a_difference_is_exit_code_1(folder: Path) -> None:
-    """A policy that was edited to refuse more is seen: what differs is shown with its command."""
+    """A policy that was edited to refuse more where no scenario looks is seen: what differs is shown with its command."""
     place = DemoFolder(folder)
     place.make()
     place.copy_policies()
     gates = place.policies / "gates.polar"
     before = gates.read_text("utf-8")
-    gates.write_text(before.replace("subject.is_active()", "subject.is_admin()"), "utf-8")
+    narrower = '(subject.is_active() and not request.from_network("127.0.0.0/8"))'
+    gates.write_text(before.replace("subject.is_active()", narrower), "utf-8")
     assert gates.read_text("utf-8") != before
     try:
         said = check(folder)

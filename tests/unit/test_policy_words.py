@@ -39,6 +39,7 @@ def test_words_carry_types_and_a_sentence() -> None:
 
     assert grants.written == "resource.grants(permission: str, subject: Subject)"
     assert grants.says.startswith("Tells whether an entry on the object itself grants")
+    assert not [word for word in WORDS if "seed" in word.says or not word.says.endswith(".")]
 
 
 def test_enums_are_those_of_the_facts() -> None:

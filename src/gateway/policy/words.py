@@ -6,6 +6,7 @@ cannot say anything else than the gateway does. Only the examples stand here; a 
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import time
@@ -23,6 +24,8 @@ POLAR_NAMES: Final[Mapping[str, type]] = {"Subject": Subject, "Object": Resource
 """The name of each class in a policy; Oso keeps `Resource` for itself."""
 GRANTING: Final = frozenset(("grants", "inherits", "has_role", "in_group", "roles_held_by"))
 """Questions that a grant, a role or a membership makes true; denying one would take access away after a grant."""
+_SEED: Final = re.compile(r' \(seed: "[^"]*"\)')
+"""Where a word comes from, which authors of policies need not know."""
 EXAMPLES: Final[Mapping[str, str]] = {
     "subject.admitted_from": "subject.admitted_from(request)",
     "subject.has_role": 'subject.has_role("can_read_assets")',
@@ -111,7 +114,7 @@ def refusal_of(cls: type, word: str, texts: tuple[str | None, ...]) -> str:
 def _word(receiver: str, cls: type, name: str) -> Word:
     method = getattr(cls, name)
     parameters = list(inspect.signature(method).parameters.values())[1:]
-    said = (inspect.getdoc(method) or "").splitlines()[0]
+    said = _SEED.sub("", (inspect.getdoc(method) or "").splitlines()[0])
     example = EXAMPLES.get(f"{receiver}.{name}", "")
     arguments = tuple(Argument(each.name, _type_name(each.annotation)) for each in parameters)
     return Word(receiver, name, arguments, said, example)
