@@ -8,6 +8,7 @@ Rules:
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,9 @@ def load_bundle(
 
 def bundle_paths(folder: Path) -> dict[str, Path]:
     """Returns the files that belong to the bundle by their names below the folder; what editors hide there does not."""
-    found = (path for pattern in _PATTERNS for path in folder.glob(pattern) if not path.name.startswith("."))
+    found = (
+        path for pattern in _PATTERNS for path in _matching(folder, pattern) if not path.name.startswith(".")
+    )
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 
@@ -97,6 +100,13 @@ def digest_of(files: Mapping[str, bytes]) -> str:
 def bundle_digest(folder: Path) -> str:
     """Returns the digest of the folder's files (rule 2)."""
     return digest_of({name: path.read_bytes() for name, path in bundle_paths(folder).items()})
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """Returns the files of a pattern, dangling links included (a pattern without a star leaves those out before 3.12)."""
+    if "*" in pattern:
+        return list(folder.glob(pattern))
+    return [folder / pattern] if os.path.lexists(folder / pattern) else []
 
 
 def read_policy(folder: Path) -> Policy:

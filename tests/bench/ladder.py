@@ -58,8 +58,8 @@ def measure(rounds: int, seconds: int) -> dict[str, dict[str, float]]:
     for tool in ("nginx", "wrk"):
         if shutil.which(tool) is None:
             raise SystemExit(f"make bench needs `{tool}`: install the Debian packages nginx and wrk")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         with _nginx(folder) as backend:
             store = prepare(folder, f'[upstreams.media]\nurl = "{backend}"\n', routes=ROUTES)
             script = folder / "full.lua"

@@ -2,7 +2,6 @@
 
 `python tests/bench/run.py [--quick] [decisions|ladder ...]`: `--quick` for a look, not for figures that are kept.
 """
-# ruff: noqa: T201 - a command line prints
 
 import json
 import platform

@@ -121,7 +121,9 @@ def test_text_reads_from_verdict_to_detail(mediagate: CommandLine) -> None:
 def test_policy_error_is_shown_with_its_detail(mediagate: CommandLine) -> None:
     """A policy that fails refuses, and the explanation says how it failed."""
     path = mediagate.folder / "policies" / "permits.polar"
-    path.write_text(path.read_text() + '\npermit(_, action, _, request, "broken") if request.from_network(action);\n')
+    path.write_text(
+        path.read_text() + '\npermit(_, action, _, request, "broken") if request.from_network(action);\n'
+    )
 
     answer = mediagate("explain", STAN, "write", "asset:42")
 

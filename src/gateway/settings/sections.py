@@ -100,11 +100,16 @@ class PoliciesSection(Section):
         description="time since the folder was last good up to which a start with a broken folder serves what it was then",
     )
     watch: Watching = Field(
-        default="notify", description="whether the system tells of changes, or only looking every so often does"
+        default="notify",
+        description="whether the system tells of changes, or only looking every so often does",
     )
-    poll_interval: Duration = Field(default=2.0, description="time between looks at the folder, notified or not")
+    poll_interval: Duration = Field(
+        default=2.0, description="time between looks at the folder, notified or not"
+    )
     settle: Duration = Field(default=0.2, description="time for which the folder must stand still")
-    trial_cpu: Duration = Field(default=10.0, description="processor time in which a new bundle must prove itself")
+    trial_cpu: Duration = Field(
+        default=10.0, description="processor time in which a new bundle must prove itself"
+    )
     trial_time: Duration = Field(default=30.0, description="time in which a new bundle must prove itself")
     trial_memory: Size = Field(
         default=1_073_741_824, description="memory in which a new bundle must prove itself"
