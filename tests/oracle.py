@@ -6,15 +6,8 @@ It reads a scenario's facts as written and answers (allowed, reason).
 import ipaddress
 from typing import Any
 
-PERMISSION = {
-    "read": "read",
-    "list": "read",
-    "download": "read",
-    "comment": "read",
-    "write": "write",
-    "create": "write",
-}
-PERMISSION |= {"delete": "delete", "change-acl": "change-acl"}
+PERMISSION = {name: name for name in ("read", "write", "delete", "change-acl")}
+PERMISSION |= {"list": "read", "download": "read", "comment": "read", "create": "write"}
 RANK = {"BROWSE_API_ONLY": 0, "BROWSE_ONLY": 0, "STANDARD": 1, "POWER": 2}
 
 
