@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from backends import Visit
+from backends import Backend, Script, Visit
 from gateway.upstream import (
     Outbound,
     Upstream,
@@ -25,6 +25,13 @@ async def asking(url: str, **settings: Any) -> AsyncIterator[Upstream]:
         yield upstream
     finally:
         await upstream.close()
+
+
+@asynccontextmanager
+async def backend_of(script: Script, **settings: Any) -> AsyncIterator[tuple[Backend, Upstream]]:
+    """A backend and the upstream that asks it."""
+    async with Backend(script) as backend, asking(backend.url, **settings) as upstream:
+        yield backend, upstream
 
 
 async def ask(upstream: Upstream, request: Outbound = GET) -> bytes:

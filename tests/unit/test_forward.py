@@ -1,13 +1,12 @@
 """Carrying a request and its answer between a server's two callables and a backend on a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from backends import LOOPS, OK, Backend, Script, Visit, answering, once
+from backends import LOOPS, OK, Visit, answering, once
 from gateway.errors import GatewayError
 from gateway.forward import (
     SMALL_BODY,
@@ -23,11 +22,10 @@ from gateway.upstream import (
     Answer,
     Outbound,
     UploadBrokenError,
-    Upstream,
     UpstreamDownError,
-    UpstreamSettings,
     UpstreamTruncatedError,
 )
+from upstreams import backend_of
 
 pytestmark = pytest.mark.anyio
 
@@ -92,17 +90,6 @@ class Client:
     def finished(self) -> bool:
         """Whether the answer was ended as a whole one."""
         return len(self.heard) > 1 and not self.heard[-1]["more_body"]
-
-
-@asynccontextmanager
-async def backend_of(script: Script) -> AsyncIterator[tuple[Backend, Upstream]]:
-    """A backend and the upstream that asks it."""
-    async with Backend(script) as backend:
-        upstream = Upstream(UpstreamSettings("media", backend.url))
-        try:
-            yield backend, upstream
-        finally:
-            await upstream.close()
 
 
 def get() -> Outbound:

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from backends import LOOPS, OK, Backend, Script, Visit, answering
+from backends import LOOPS, OK, Script, Visit, answering
 from gateway.errors import GatewayError
 from gateway.headers import Credential, Forwarding, request_headers
 from gateway.upstream import (
@@ -17,8 +16,8 @@ from gateway.upstream import (
     UpstreamBrokenError,
     UpstreamDownError,
     UpstreamError,
-    UpstreamSettings,
 )
+from upstreams import backend_of
 
 pytestmark = pytest.mark.anyio
 
@@ -29,17 +28,6 @@ HOST = [(b"host", b"media.example")]
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Both event loops."""
     return request.param
-
-
-@asynccontextmanager
-async def backend_of(script: Script, **settings: Any) -> AsyncIterator[tuple[Backend, Upstream]]:
-    """A backend and the upstream that asks it."""
-    async with Backend(script) as backend:
-        upstream = Upstream(UpstreamSettings("media", backend.url, **settings))
-        try:
-            yield backend, upstream
-        finally:
-            await upstream.close()
 
 
 def get(method: str = "GET") -> Outbound:

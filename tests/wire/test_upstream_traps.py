@@ -3,22 +3,20 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from backends import LOOPS, OK, Backend, Script, Visit, answering, once
+from backends import LOOPS, OK, Visit, answering, once
 from gateway.upstream import (
     Outbound,
     Upstream,
     UpstreamBrokenError,
     UpstreamDownError,
     UpstreamError,
-    UpstreamSettings,
     UpstreamTruncatedError,
 )
+from upstreams import backend_of
 
 pytestmark = pytest.mark.anyio
 
@@ -30,17 +28,6 @@ SECOND = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Both event loops."""
     return request.param
-
-
-@asynccontextmanager
-async def backend_of(script: Script, **settings: Any) -> AsyncIterator[tuple[Backend, Upstream]]:
-    """A backend and the upstream that asks it."""
-    async with Backend(script) as backend:
-        upstream = Upstream(UpstreamSettings("media", backend.url, **settings))
-        try:
-            yield backend, upstream
-        finally:
-            await upstream.close()
 
 
 def get(method: str = "GET") -> Outbound:
