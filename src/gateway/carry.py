@@ -48,8 +48,9 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
         GatewayError: the backend gave no usable answer, or what it did cannot be recorded.
     """
     effects = passage.effects
+    shared = passage.operation.row.public and passage.identity.user is None
     if effects is None:
-        await forward(_outbound(passage, upstream, receive), upstream, receive, send)
+        await forward(_outbound(passage, upstream, receive), upstream, receive, send, shared=shared)
         return
 
     async def settle(answer: Answer) -> Answer:

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Receive, Send
 
+from gateway.caching import for_caches
 from gateway.errors import GatewayError
 from gateway.headers import response_headers
 from gateway.reasons import Reason
@@ -117,7 +118,7 @@ def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[C
     return ClientBody(receive) if length else None, length
 
 
-async def forward(
+async def forward(  # noqa: PLR0913 - the one door, called from one place
     outbound: Outbound,
     upstream: Upstream,
     receive: Receive,
@@ -125,6 +126,7 @@ async def forward(
     on_answer: OnAnswer | None = None,
     *,
     detached: bool = False,
+    shared: bool = False,
 ) -> Carried:
     """Asks the backend and carries its answer to the client; returns what the client got.
 
@@ -136,6 +138,7 @@ async def forward(
         on_answer: is given the answer before the client hears of it, may `read` its body, and returns what the client
             gets; what it raises is raised from here, and the client gets nothing.
         detached: rule 3. The caller runs this as a task that the end of the client's request does not cancel.
+        shared: whether caches may give the answer to others; see `gateway.caching`.
 
     Raises:
         UpstreamError: no usable answer; the client heard nothing, and its `sent` says what the backend may have seen.
@@ -152,7 +155,7 @@ async def forward(
                 watch.hold()
                 answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
             watch.let_go()
-            return await _carry(answer, outbound.request_id, send)
+            return await _carry(answer, outbound.request_id, send, shared=shared)
     except asyncio.CancelledError:
         watch.name_our_own()
         raise
@@ -179,8 +182,8 @@ async def _gathered(outbound: Outbound) -> Outbound:
     return replace(outbound, body=bytes(pieces), length=None)
 
 
-async def _carry(answer: Answer, request_id: str, send: Send) -> Carried:
-    headers = response_headers(answer.headers, request_id)
+async def _carry(answer: Answer, request_id: str, send: Send, *, shared: bool) -> Carried:
+    headers = for_caches(response_headers(answer.headers, request_id), shared=shared)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     octets = 0
     try:

@@ -12,7 +12,7 @@ Rules:
 4. Our own credentials never reach a backend; a client's `Authorization` does only where the upstream says `pass`
    and it was not ours.
 5. Framing is not a header here: `Content-Length` and `Transfer-Encoding` of a request are written by `gateway.upstream`.
-6. Answers lose their hop-by-hop headers and nothing else.
+6. Answers lose their hop-by-hop headers here and nothing else; what caches are told is `gateway.caching`.
 
 Cookies pass as they came, each request for itself: there is no cookie jar.
 """

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.caching import VARY
 from gateway.errors import GatewayError
 from gateway.reasons import TABLE, Reason, status_of
 
@@ -31,6 +32,7 @@ def refusal(error: GatewayError, request_id: str, hidden: frozenset[Reason]) -> 
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        VARY,
         (b"x-request-id", request_id.encode()),
     ]
     if status == _UNAUTHENTICATED:

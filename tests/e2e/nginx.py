@@ -1,4 +1,4 @@
-"""A real nginx on loopback that serves a folder and takes uploads into it."""
+"""A real nginx on loopback: one that serves a folder and takes uploads into it, and one that caches."""
 
 import socket
 import subprocess
@@ -30,6 +30,26 @@ http {{
 """
 
 
+_CACHE: Final = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  proxy_cache_path {folder}/cache keys_zone=kept:1m;
+  server {{
+    listen 127.0.0.1:{port};
+    location /inside/ {{ internal; return 200 "inside"; }}
+    location / {{
+      proxy_pass {url}; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_cache kept; proxy_cache_key $uri; proxy_cache_valid any 10m; add_header X-Cache $upstream_cache_status always;
+    }}
+  }}
+}}
+"""
+
+
 @contextmanager
 def nginx(folder: Path, root: Path) -> Iterator[str]:
     """Runs nginx until the block ends; yields its address.
@@ -38,8 +58,26 @@ def nginx(folder: Path, root: Path) -> Iterator[str]:
         folder: for its own files; it must exist.
         root: what it serves.
     """
+    with _running(folder, _CONFIGURATION, root=root) as url:
+        yield url
+
+
+@contextmanager
+def caching_nginx(folder: Path, url: str) -> Iterator[str]:
+    """Runs nginx as a cache that keeps by path alone whatever it is not forbidden to keep; yields its address.
+
+    Args:
+        folder: for its own files; it must exist.
+        url: what it stands in front of.
+    """
+    with _running(folder, _CACHE, url=url) as address:
+        yield address
+
+
+@contextmanager
+def _running(folder: Path, configuration: str, **values: object) -> Iterator[str]:
     program, port = needed("nginx"), free_port()
-    (folder / "nginx.conf").write_text(_CONFIGURATION.format(folder=folder, root=root, port=port))
+    (folder / "nginx.conf").write_text(configuration.format(folder=folder, port=port, **values))
     command = (program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"))
     process = subprocess.Popen(command)
     try:

@@ -30,7 +30,7 @@ LARGE: Final = 256 * MIB
 PIECE: Final = 256 * 1024
 BOUND: Final = 64 * MIB
 """What the worker's memory may grow by, however large a body is."""
-OWN: Final = ("date", "connection", "keep-alive", "x-request-id")
+OWN: Final = ("date", "connection", "keep-alive", "x-request-id", "cache-control", "vary")
 """Headers of an answer that are each side's own."""
 ROUTES: Final = """
   - GET /files/{path...}: {upstream: nginx, action: read, object: file, id: "/files/{path}", role: can_read_files}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backends import LOOPS, OK, Visit, answering, once
+from gateway.caching import VARY
 from gateway.errors import GatewayError
 from gateway.forward import (
     SMALL_BODY,
@@ -116,6 +117,8 @@ async def test_an_answer_is_carried_as_it_is() -> None:
                 (b"content-range", b"bytes 0-1/9"),
                 (b"content-length", b"2"),
                 (b"x-request-id", b"r1"),
+                (b"cache-control", b"private"),
+                VARY,
             ],
         },
         {"type": "http.response.body", "body": b"ok", "more_body": False},

@@ -209,3 +209,22 @@ def _problem_without_upstreams(folder: Path) -> str:
     with pytest.raises(RouteMapError) as caught:
         table(folder, "upstream: media\nroutes: []\n", upstreams=())
     return caught.value.problems[0]
+
+
+def test_what_anybody_may_get_may_be_shared(tmp_path: Path) -> None:
+    """`public` holds on an anonymous row for reading, and is not there unless stated."""
+    assert row(tmp_path, "GET, HEAD /a:\n      {anonymous: true, public: true}").public
+    assert not row(tmp_path, "GET /a:\n      {anonymous: true}").public
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("GET /a:\n      {action: read, role: none, public: true}", "for `anonymous: true` only"),
+        ("GET /a:\n      {anonymous: true, public: false}", "answers are private"),
+        ("GET, POST /a:\n      {anonymous: true, public: true}", "GET and HEAD alone"),
+    ],
+)
+def test_what_belongs_to_somebody_cannot_be_shared(tmp_path: Path, text: str, said: str) -> None:
+    """`public` is refused where a credential is needed, where it says nothing, and for other methods."""
+    assert said in problems(tmp_path, rows(f"  - {text}"))[0]

@@ -7,6 +7,7 @@ Rules that keep a row safe:
 3. A header that a row reads is not dropped, and a query parameter that it reads is one that it takes: what was judged
    reaches the backend (`gateway.routes.naming`). Effects: `gateway.routes.effects`.
 4. No row stands below the management prefix.
+5. Caches may share only what anybody may get: `public` is for anonymous rows.
 """
 
 import re
@@ -33,6 +34,7 @@ ROW_KEYS: Final = (
     "role",
     "roles",
     "anonymous",
+    "public",
     "query",
     "creates",
     "deletes",
@@ -154,6 +156,7 @@ class _RowReader:
             judged=judged,
             roles=roles,
             anonymous=anonymous,
+            public=self._public(anonymous=anonymous),
             query=self._query,
             drop_headers=self._context.drop_headers,
             allow=self._allow(),
@@ -182,6 +185,19 @@ class _RowReader:
             return self._roles(entry, entry.as_texts("`roles`")), False
         name = entry.as_text("`role`")
         return self._roles(entry, [name] if name and name != "none" else []), False
+
+    def _public(self, *, anonymous: bool) -> bool:
+        """Returns whether caches may share the answers (rule 5)."""
+        entry = self._fields.get("public")
+        if entry is None:
+            return False
+        if entry.as_flag("`public`") is False:
+            entry.report("`public: false` says nothing: answers are private")
+        if not anonymous:
+            entry.report("`public` lets caches give the answer to anybody: it is for `anonymous: true` only")
+        if not {"GET", "HEAD"}.issuperset(self._methods):
+            entry.report("`public` is for rows of GET and HEAD alone: caches share nothing else")
+        return True
 
     def _roles(self, entry: Entry, names: list[str]) -> tuple[str, ...]:
         for name in names:
