@@ -1,6 +1,6 @@
 """`make bench`: prints the tables and writes build/bench.json.
 
-`python tests/bench/run.py [--quick] [decisions|ladder ...]`: `--quick` for a look, not for figures that are kept.
+`python tests/bench/run.py [--quick] [decisions|networks|ladder ...]`: `--quick` for a look, not for figures that are kept.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import decisions, end_to_end, ladder
+from bench import decisions, end_to_end, ladder, networks
 
 RESULT = Path(__file__).parents[2] / "build" / "bench.json"
 
@@ -18,7 +18,7 @@ RESULT = Path(__file__).parents[2] / "build" / "bench.json"
 def main(arguments: list[str]) -> None:
     """Runs the parts that are named, all by default."""
     quick = "--quick" in arguments
-    parts = [each for each in arguments if not each.startswith("-")] or ["decisions", "ladder"]
+    parts = [each for each in arguments if not each.startswith("-")] or ["decisions", "networks", "ladder"]
     report: dict[str, object] = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "quick": quick,
@@ -28,6 +28,9 @@ def main(arguments: list[str]) -> None:
         whole = end_to_end.measure(3 if quick else 9, 5_000 if quick else 20_000)
         report["decisions"] = {**cases, "end_to_end_us": whole["us"]}
         report["end_to_end"] = table("Inbound to Verdict (microseconds)", {"end_to_end": whole})["end_to_end"]
+    if "networks" in parts:
+        measured = networks.measure(3 if quick else 9, 2_000 if quick else 50_000)
+        report["networks"] = table("networks in a list (microseconds)", measured)
     if "ladder" in parts:
         report["ladder"] = table(
             "ladder (1 KiB, 32 connections)", ladder.measure(1 if quick else 5, 2 if quick else 5)

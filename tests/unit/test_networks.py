@@ -120,3 +120,20 @@ def test_a_list_admits_what_an_independent_library_does(
     expected = any(asked in ip_network(line) for line in lines)
     assert NetworkSet.of(lines).admits(canonical_address(str(asked))) is expected
     assert NetworkSet.of([*reversed(lines), *lines]) == NetworkSet.of(lines)
+
+
+def test_a_long_list_admits_exactly_its_networks() -> None:
+    """Of 10,000 networks with gaps between them, every one admits its ends and nothing beyond them."""
+    listed = NetworkSet.of(f"10.{number >> 7}.{number % 128 * 2}.0/24" for number in range(10_000))
+    for number in range(0, 10_000, 97):
+        inside, outside = (f"10.{number >> 7}.{number % 128 * 2 + gap}" for gap in (0, 1))
+        assert listed.admits(canonical_address(f"{inside}.0"))
+        assert listed.admits(canonical_address(f"{inside}.255"))
+        assert not listed.admits(canonical_address(f"{outside}.0"))
+        assert not listed.admits(canonical_address(f"{outside}.255"))
+
+
+def test_networks_that_touch_are_one_range() -> None:
+    """Halves, repetitions and a network within another are merged, so that equal lists are equal."""
+    assert NetworkSet.of(["10.0.0.0/9", "10.128.0.0/9", "10.1.0.0/16"]) == NetworkSet.of(["10.0.0.0/8"])
+    assert NetworkSet.of(["0.0.0.0/1", "128.0.0.0/1"]) == NetworkSet.of(["0.0.0.0/0"])
