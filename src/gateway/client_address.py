@@ -7,7 +7,8 @@ Rules:
    over, the first that is not is the client (CVE-2023-36456, oauth2-proxy: the leftmost one is what the client typed).
 3. An entry that cannot be parsed where one must be believed refuses the request; it never means "no restriction"
    (CVE-2026-57210).
-4. `X-Forwarded-Proto` and `X-Forwarded-Host` obey the same trust as the address (CVE-2026-33495).
+4. `Forwarded` (RFC 7239) is not read: two headers that say the same thing are two readings. It is removed and set anew.
+5. `X-Forwarded-Proto` and `X-Forwarded-Host` obey the same trust as the address (CVE-2026-33495).
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,20 @@ class Caller:
     host: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An address that was looked at, from the peer leftwards, and whether it is a configured proxy."""
+
+    address: IPAddress
+    is_proxy: bool
+
+
 def believed_caller(
-    peer: str, scheme: str, headers: tuple[tuple[bytes, bytes], ...], trusted: NetworkSet
+    peer: str,
+    scheme: str,
+    headers: tuple[tuple[bytes, bytes], ...],
+    trusted: NetworkSet,
+    steps: list[Step] | None = None,
 ) -> Caller:
     """Returns where the request comes from.
 
@@ -41,6 +54,7 @@ def believed_caller(
         scheme: the scheme on which the request arrived here.
         headers: lower-case names and values, in order; exactly one `host`.
         trusted: the configured proxies.
+        steps: takes what was looked at, in order; the last one is the client.
 
     Raises:
         GatewayError: rule 3, or a forwarded scheme or host that is repeated or malformed.
@@ -50,26 +64,32 @@ def believed_caller(
     except AddressError as error:
         raise GatewayError(Reason.BAD_HEADERS, "the peer has no address") from error
     host = next(value for name, value in headers if name == b"host")
-    if not trusted or not trusted.admits(address):
+    is_proxy = bool(trusted) and trusted.admits(address)
+    if steps is not None:
+        steps.append(Step(address, is_proxy))
+    if not is_proxy:
         return Caller(address, scheme, host)
     forwarded_scheme = _single(headers, b"x-forwarded-proto")
     if forwarded_scheme not in (None, b"http", b"https"):
         raise GatewayError(Reason.BAD_HEADERS, "x-forwarded-proto is neither http nor https")
     return Caller(
-        _client(address, _hops(headers), trusted),
+        _client(address, _hops(headers), trusted, steps),
         forwarded_scheme.decode() if forwarded_scheme else scheme,
         _single(headers, b"x-forwarded-host") or host,
     )
 
 
-def _client(peer: IPAddress, hops: list[str], trusted: NetworkSet) -> IPAddress:
+def _client(peer: IPAddress, hops: list[str], trusted: NetworkSet, steps: list[Step] | None) -> IPAddress:
     address = peer
     for hop in reversed(hops):
         try:
             address = canonical_address(hop)
         except AddressError as error:
             raise GatewayError(Reason.BAD_HEADERS, f"x-forwarded-for: {error}") from error
-        if not trusted.admits(address):
+        is_proxy = trusted.admits(address)
+        if steps is not None:
+            steps.append(Step(address, is_proxy))
+        if not is_proxy:
             return address
     return address
 

@@ -27,6 +27,7 @@ class Mediagate(Root):
         "grant": Noun("gateway.cli.grants", "Grant permissions on an object."),
         "revoke": Noun("gateway.cli.grants", "Take permissions back."),
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
+        "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
         "policy": Noun("gateway.cli.policy", "Check Polar files, roles, route maps and scenarios."),
         "domain": Noun("gateway.cli.domains", "System domains."),
         "upgrade": Noun("gateway.cli.serve", "Bring the store up to date after an upgrade."),
