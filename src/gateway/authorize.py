@@ -43,16 +43,18 @@ class Verdict(NamedTuple):
     @property
     def allowed(self) -> bool:
         """Whether every target is allowed."""
-        return bool(self.judged) and all(each.decision.allowed for each in self.judged)
+        return bool(self.judged) and self.judged[-1].decision.allowed
 
     @property
     def deciding(self) -> Judged:
         """The target that refused; the first one if all are allowed."""
-        return next((each for each in self.judged if not each.decision.allowed), self.judged[0])
+        return self.judged[0 if self.judged[-1].decision.allowed else -1]
 
 
 class Authorizer:
     """Judges operations by one policy and one source of facts."""
+
+    __slots__ = ("_facts", "_policy", "_role_floor")
 
     def __init__(self, policy: Policy, facts: Facts, role_floor: Mapping[str, UserType]) -> None:
         """Makes a judge.

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.audit import AuditLine, shown_path
-from gateway.authorize import Authorizer, Verdict
+from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
+from gateway.case import Case
 from gateway.effects import Effects
 from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError
-from gateway.identity import ANONYMOUS, Credential, Identity, credential_of, identify
+from gateway.identity import ANONYMOUS
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
@@ -39,8 +40,7 @@ class _Trail:
     scope: Scope
     bundle: Bundle
     inbound: Inbound | None = None
-    identity: Identity = ANONYMOUS
-    operation: Operation | None = None
+    case: Case | None = None
     audited: bool = False
     answering: bool = False
 
@@ -84,65 +84,38 @@ class Pipeline:
         """The stages, in order."""
         if trail.scope["type"] != "http":
             raise GatewayError(Reason.WEBSOCKET)
-        inbound = trail.inbound = Inbound.of(trail.scope, self._worker.trusted, trail.request_id)
-        credential = credential_of(inbound)
-        trail.identity = await self._identify(credential)
-        operation, body = await self._operation(trail, inbound, receive)
-        verdict = await self._authorize(trail, credential, operation, inbound)
+        worker = self._worker
+        trail.inbound = Inbound.of(trail.scope, worker.trusted, trail.request_id)
+        case = trail.case = Case(trail.inbound, trail.bundle, worker.facts)
+        verdict = await self._verdict(case, receive)
+        self._audit(trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
-        passing = self._pass_on(trail, inbound, operation, body, receive, send)
-        await (self._worker.to_its_end(passing) if operation.row.deletes else passing)
+        operation = case.decided
+        passing = self._pass_on(case, operation, receive, send)
+        await (worker.to_its_end(passing) if operation.row.deletes else passing)
 
-    async def _identify(self, credential: Credential | None) -> Identity:
-        if credential is None:
-            return ANONYMOUS
-        keeper = self._worker.facts
-        identity = await keeper.ask(lambda: identify(credential, keeper, datetime.now(UTC)))
-        self._worker.note_use(identity)
-        return identity
-
-    async def _operation(
-        self, trail: _Trail, inbound: Inbound, receive: Receive
-    ) -> tuple[Operation, bytes | None]:
-        match = trail.bundle.routes.match(inbound)
-        if match is None:
-            missing = Reason.NO_ROUTE if trail.identity.user else Reason.SIGNED_IN
-            raise GatewayError(missing, "no row of the route maps covers the request")
-        body = await read_body(receive, match.row.body_limit) if match.row.reads_body else None
-        trail.operation = trail.bundle.routes.operation(match, inbound, body)
-        return trail.operation, body
-
-    async def _authorize(
-        self, trail: _Trail, credential: Credential | None, operation: Operation, inbound: Inbound
-    ) -> Verdict:
-        """Judges, and audits the verdict before anything else happens."""
-        keeper = self._worker.facts
-        judge = Authorizer(trail.bundle.policy, keeper, trail.bundle.role_floor).judge
-
-        def question() -> tuple[Identity, Verdict]:
-            now = datetime.now(UTC)
-            identity = identify(credential, keeper, now)  # again, so that who and what are of one revision
-            return identity, judge(identity, operation, inbound.client, now)
-
-        trail.identity, verdict = await keeper.ask(question)
-        self._worker.recent.note(trail.identity, operation, inbound.client)
-        self._audit(trail, verdict)
+    async def _verdict(self, case: Case, receive: Receive) -> Verdict:
+        """Judges the request, reading its body where the row does."""
+        worker = self._worker
+        verdict = await worker.facts.ask(case.verdict)
+        while verdict is None:
+            case.body = await read_body(receive, case.awaits or 0)
+            verdict = await worker.facts.ask(case.verdict)
+        if case.identity.token_id:
+            worker.note_use(case.identity)
+        worker.recent.note(case.identity, case.decided, case.inbound.client)
         return verdict
 
-    async def _pass_on(
-        self,
-        trail: _Trail,
-        inbound: Inbound,
-        operation: Operation,
-        body: bytes | None,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def _pass_on(self, case: Case, operation: Operation, receive: Receive, send: Send) -> None:
         worker = self._worker
-        effects = await Effects.prepare(worker.store, operation, trail.identity, trail.request_id)
+        effects = (
+            await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
+            if operation.row.has_effects
+            else None
+        )
         limit = worker.settings.limits.effects_answer
-        passage = Passage(inbound, trail.identity, operation, effects, body, limit)
+        passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit)
         await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
@@ -171,7 +144,9 @@ def audit_line(
     trail: _Trail, verdict: Verdict | None, error: GatewayError | None, revision: int
 ) -> AuditLine:
     """Returns the line for a verdict, or for an error before there was one."""
-    inbound, user, operation = trail.inbound, trail.identity.user, trail.operation
+    inbound, case = trail.inbound, trail.case
+    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
+    user = identity.user
     deciding = verdict.deciding.decision if verdict else None
     reason = deciding.reason if deciding else error.reason.value if error else ""
     return AuditLine(
@@ -189,8 +164,8 @@ def audit_line(
         route=operation.row.place if operation else "",
         user=user.id if user else "",
         domain=user.domain_id if user else "",
-        application=trail.identity.application_id,
-        proof=trail.identity.proof.value,
+        application=identity.application_id,
+        proof=identity.proof.value,
         objects=tuple(f"{each.action} {each.object or '-'}" for each in verdict.judged) if verdict else (),
         rule=deciding.rule if deciding else "",
         detail=deciding.detail if deciding else error.detail if error else "",

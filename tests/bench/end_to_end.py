@@ -1,8 +1,7 @@
 """What a decision costs from `Inbound` to `Verdict`, over 10,000 users and 100,000 objects: no question comes twice.
 
 Timed, per request: the credential is read and looked up (a SHA-256 of the token), the row is matched, its objects are named,
-and the policy judges, with the identity looked up again so that all is of one revision: the calls of `gateway.pipeline`,
-in its order, through `FactsKeeper.ask` with the bell of the store. Not timed: making the `Inbound`, audit, forwarding. One
+and the policy judges: `gateway.case`, as `gateway.pipeline` asks it, through `FactsKeeper.ask` with the bell of the store. Not timed: making the `Inbound`, audit, forwarding. One
 walk in 1,000 is decided again by strict Oso, as in production, and is in the figure.
 
 Facts are loaded from an SQLite file before the clock starts; trees are warm from other questions. Each user is in 1 to 5 of
@@ -21,12 +20,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from gateway.authorize import Authorizer, Verdict
-from gateway.bundle import read_policy, read_role_floor
+from gateway.authorize import Verdict
+from gateway.bundle import Bundle, read_policy, read_role_floor
+from gateway.case import Case
 from gateway.facts_keeper import FactsKeeper
-from gateway.identity import Identity, credential_of, identify
 from gateway.inbound import Inbound
-from gateway.policy import Policy
 from gateway.routes import RouteTable
 from models import changes
 from models.facts import ObjectKey, Permission, UserType
@@ -57,27 +55,13 @@ class Stages:
     """The stages from identity to authorize, as `gateway.pipeline` runs them."""
 
     keeper: FactsKeeper
-    policy: Policy
-    routes: RouteTable
-    role_floor: dict[str, UserType]
+    bundle: Bundle
 
     async def verdict(self, inbound: Inbound) -> Verdict:
         """Returns the verdict on one request."""
-        keeper = self.keeper
-        credential = credential_of(inbound)
-        await keeper.ask(lambda: identify(credential, keeper, datetime.now(UTC)))
-        match = self.routes.match(inbound)
-        if match is None:
+        verdict = await self.keeper.ask(Case(inbound, self.bundle, self.keeper).verdict)
+        if verdict is None:
             raise LookupError(inbound.path)
-        operation = self.routes.operation(match, inbound)
-        judge = Authorizer(self.policy, keeper, self.role_floor).judge
-
-        def question() -> tuple[Identity, Verdict]:
-            now = datetime.now(UTC)
-            identity = identify(credential, keeper, now)
-            return identity, judge(identity, operation, inbound.client, now)
-
-        _, verdict = await keeper.ask(question)
         return verdict
 
 
@@ -108,7 +92,7 @@ async def _measure(store: Store, folder: Path, rounds: int, requests: int) -> di
     await keeper.start()
     try:
         await _load_all(keeper, tokens)
-        stages = Stages(keeper, read_policy(POLICIES), routes, floor)
+        stages = Stages(keeper, Bundle("bench", read_policy(POLICIES), routes, floor, ()))
         inbounds = _inbounds(tokens, requests * (rounds + 1))
         for _ in range(requests):  # other questions, so that the trees have met the paths
             await stages.verdict(next(inbounds))
@@ -129,7 +113,7 @@ async def _measure(store: Store, folder: Path, rounds: int, requests: int) -> di
         "us_spread": round(max(means) - min(means), 2),
         "requests": requests * rounds,
         "allowed_share": round(allowed / (requests * rounds), 3),
-        "paths_learned": stages.policy.counts.learned,
+        "paths_learned": stages.bundle.policy.counts.learned,
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.routes.forms import IdError, ObjectForm
@@ -54,8 +54,7 @@ class Judged:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One object that a request names, and what is asked of it; no object is the caller's own domain."""
 
     action: str
@@ -170,16 +169,14 @@ class Row:
         return self.creates is not None or self.deletes is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The row that a request fell on, and the texts of the path's parameters (the rest joined by `/`)."""
 
     row: Row
     params: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """What a request is: what is asked of which objects.
 
     Attributes:
