@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
@@ -36,7 +36,7 @@ class OwnPage(Route):
         return (match, more) if match is Match.FULL else (Match.NONE, {})
 
 
-def create() -> Starlette:
+def create() -> "Door":
     """Returns the application for the settings that the environment names; the server calls this in each worker."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -44,7 +44,26 @@ def create() -> Starlette:
     return application(Worker(Settings.load(serving=True)))
 
 
-def application(worker: Worker) -> Starlette:
+class Door:
+    """The ASGI application: the gateway's own pages go to Starlette, everything else straight to the pipeline.
+
+    Starlette's middleware would wrap each message of an answer three times, for errors that the pipeline handles itself.
+    """
+
+    __slots__ = ("_pages", "_pipeline", "_prefix")
+
+    def __init__(self, pages: Starlette, pipeline: ASGIApp, prefix: str) -> None:
+        """Takes both, and the prefix of the raw paths that belong to the pages."""
+        self._pages, self._pipeline, self._prefix = pages, pipeline, prefix.encode()
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serves one request, or the lifespan."""
+        if scope["type"] == "lifespan" or (scope.get("raw_path") or b"").startswith(self._prefix):
+            return self._pages(scope, receive, send)
+        return self._pipeline(scope, receive, send)
+
+
+def application(worker: Worker) -> Door:
     """Returns the application over one worker; its lifespan starts and stops the worker."""
 
     @asynccontextmanager
@@ -73,11 +92,13 @@ def application(worker: Worker) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.router.default = Pipeline(worker)  # a mount would leave targets without a leading slash to Starlette
+    pipeline = app.router.default = Pipeline(
+        worker
+    )  # a mount would leave targets without a leading slash to Starlette
     app.router.redirect_slashes = (
         False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
     )
-    return app
+    return Door(app, pipeline, prefix)
 
 
 async def _end_when_orphaned() -> None:

@@ -3,8 +3,7 @@
 Every way out ends the effects exactly once: settled by the answer, abandoned where the backend saw nothing, else unknown.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.types import Receive, Send
 
@@ -20,8 +19,7 @@ from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream, Upst
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """An allowed request on its way.
 
     Attributes:
@@ -80,7 +78,7 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
     """Builds the request for the backend: the judged target, our headers, and the body as read or as it streams."""
     inbound, user, settings = passage.inbound, passage.identity.user, upstream.settings
     forwarding = Forwarding(
-        client=str(inbound.client),
+        client=inbound.client_text,
         scheme=inbound.scheme,
         host=inbound.host,
         request_id=inbound.request_id,

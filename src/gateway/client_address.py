@@ -12,6 +12,8 @@ Rules:
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from netaddr import IPAddress
 
@@ -23,11 +25,11 @@ MAX_HOPS = 32
 """Entries of `X-Forwarded-For` that are read; more is refused (law 10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """What is believed about where a request comes from."""
+class Caller(NamedTuple):
+    """What is believed about where a request comes from; `text` is the address as it is shown."""
 
     address: IPAddress
+    text: str
     scheme: str
     host: bytes
 
@@ -68,15 +70,22 @@ def believed_caller(
     if steps is not None:
         steps.append(Step(address, is_proxy))
     if not is_proxy:
-        return Caller(address, scheme, host)
+        return Caller(address, _shown(peer), scheme, host)
     forwarded_scheme = _single(headers, b"x-forwarded-proto")
     if forwarded_scheme not in (None, b"http", b"https"):
         raise GatewayError(Reason.BAD_HEADERS, "x-forwarded-proto is neither http nor https")
+    client = _client(address, _hops(headers), trusted, steps)
     return Caller(
-        _client(address, _hops(headers), trusted, steps),
+        client,
+        str(client),
         forwarded_scheme.decode() if forwarded_scheme else scheme,
         _single(headers, b"x-forwarded-host") or host,
     )
+
+
+@lru_cache(maxsize=65_536)
+def _shown(peer: str) -> str:
+    return str(canonical_address(peer))
 
 
 def _client(peer: IPAddress, hops: list[str], trusted: NetworkSet, steps: list[Step] | None) -> IPAddress:

@@ -15,7 +15,6 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from starlette.types import Receive, Send
@@ -179,7 +178,7 @@ async def _gathered(outbound: Outbound) -> Outbound:
     await body.aclose()
     if len(pieces) != length:
         raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
-    return replace(outbound, body=bytes(pieces), length=None)
+    return outbound._replace(body=bytes(pieces), length=None)
 
 
 async def _carry(answer: Answer, request_id: str, send: Send, *, shared: bool) -> Carried:

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
@@ -176,8 +176,7 @@ class Credential:
         return cls(CredentialKind.PASS)
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarding:
+class Forwarding(NamedTuple):
     """What a backend is told about a request beside what the client said.
 
     Attributes:

@@ -8,6 +8,7 @@ touched before the verdict is audited.
 import logging
 import os
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,9 +57,9 @@ class Pipeline:
         """Serves one request; every failure before the answer begins becomes a refusal."""
         trail = _Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
 
-        async def sending(message: Message) -> None:
+        def sending(message: Message) -> Awaitable[None]:
             trail.answering = True
-            await send(message)
+            return send(message)
 
         try:
             await self._serve(trail, receive, sending)
@@ -157,7 +158,7 @@ def audit_line(
         stage="authorize" if verdict else TABLE[error.reason].stage if error else "",
         method=str(trail.scope.get("method", ""))[:32],
         path=shown_path(trail.scope.get("raw_path") or b""),
-        client=str(inbound.client) if inbound else str((trail.scope.get("client") or ("",))[0]),
+        client=inbound.client_text if inbound else str((trail.scope.get("client") or ("",))[0]),
         latency_us=(time.perf_counter_ns() - trail.begun) // 1000,
         revision=revision,
         policy=trail.bundle.digest,

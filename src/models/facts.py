@@ -487,7 +487,10 @@ class Resource:
         if self._key is not None and not self._key.id.startswith("/"):
             record = self._record or self._found()
             return record is not None and record.held
-        return any(record.held for record in self._path())
+        for record in self._path():  # noqa: SIM110 - the hot path
+            if record.held:
+                return True
+        return False
 
     def grants_of(self, permission: str, subject: Subject) -> tuple[Grant, ...]:
         """Returns every entry that grants `permission`, own before inherited; for `explain`, not for policies."""

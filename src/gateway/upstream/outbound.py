@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
@@ -11,8 +10,7 @@ from gateway.reasons import Reason
 _REQUEST_LINE: Final = re.compile(rb"[A-Z]+ (?:/[!-~]*|\*) HTTP/1\.1")
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(NamedTuple):
     """A request for a backend.
 
     Attributes:
