@@ -59,14 +59,18 @@ def load_bundle(
         folder: holds `*.polar`, `roles.yaml`, `routes/` and `scenarios/`.
         upstreams: the configured upstreams that routes may name; None to leave that unchecked.
         prefix: the management prefix, closed to routes.
-        proved: whether these bytes passed their trial, so that a worker need not read the scenarios again.
+        proved: whether these bytes passed their trial by this version, so that neither lint nor scenarios are needed again.
 
     Raises:
         ConfigurationError: something is wrong; carries every problem.
     """
     problems: list[str] = []
     role_floor = _tried(problems, read_role_floor, folder) or {}
-    policy = _tried(problems, read_policy, folder)
+
+    def load_policy(place: Path) -> Policy:
+        return Policy(polar_sources(place)) if proved else read_policy(place)
+
+    policy = _tried(problems, load_policy, folder)
     scenarios = [] if proved else _tried(problems, load_scenarios, folder / "scenarios") or []
 
     def load_routes(routes: Path) -> RouteTable:

@@ -105,6 +105,9 @@ class Gate:
     def loaded(self, digest: str) -> Bundle:
         """Returns the recorded bundle (rule 2).
 
+        What the trial of this version found good under these settings is not linted again: linting holds Python's lock, and
+        so the loop. Where no such trial is on record, everything is looked at anew.
+
         Raises:
             ConfigurationError: it is not recorded whole, or does not load.
         """
@@ -113,7 +116,13 @@ class Gate:
             raise ConfigurationError(
                 [f"policies.state: the files of `{digest}` are missing or changed: save again"]
             )
-        return load_bundle(folder, set(self._upstreams), self._prefix, proved=True)
+        proved = self.history.trial(self._trial_key(digest)) == []
+        bundle = load_bundle(folder, set(self._upstreams), self._prefix, proved=proved)
+        if bundle.digest != digest:
+            raise ConfigurationError(
+                [f"policies.state: the files of `{digest}` changed while they were read: save again"]
+            )
+        return bundle
 
     def _outcome(self, reading: Reading) -> Save:
         """Tries what was read, unless that was done (rule 3), and records it if it passes."""
@@ -126,7 +135,7 @@ class Gate:
         return Save(time.time(), reading.digest, live=True)
 
     def _tried(self, reading: Reading) -> list[str]:
-        key = repr((reading.digest, self._upstreams, self._prefix, version("mediagate")))
+        key = self._trial_key(reading.digest)
         known = self.history.trial(key)
         if known or (known is not None and self.history.bundle(reading.digest)):
             return known
@@ -148,3 +157,7 @@ class Gate:
                 self.history.keep(copy, reading.digest)
         self.history.remember_trial(key, problems)
         return problems
+
+    def _trial_key(self, digest: str) -> str:
+        """Returns what a trial's outcome depends on."""
+        return repr((digest, self._upstreams, self._prefix, version("mediagate")))

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from commandline import ADA, CommandLine, initialised
+from gateway.reload import Gate
+from gateway.settings import Settings
 
 STAN = "stan@example.org"
 
@@ -141,3 +143,41 @@ def test_broken_policy_and_unknown_user_are_failures(mediagate: CommandLine) -> 
     path = mediagate.folder / "policies" / "gates.polar"
     path.write_text(path.read_text() + "gate(")
     assert "gates.polar:" in mediagate.fails("explain", STAN, "read", "asset:42")
+
+
+def go_live(mediagate: CommandLine) -> str:
+    """Has the folder judged as a gateway does; returns the digest that is live."""
+    return Gate(Settings.load(mediagate.folder / "mediagate.toml", environ={})).judged()[1].digest
+
+
+def test_the_live_bundle_judges_and_a_folder_that_differs_is_told(mediagate: CommandLine) -> None:
+    """An edit that is not live, whole or broken, changes no explanation; the notice names what the folder is."""
+    live = go_live(mediagate)
+    asked = (STAN, "read", "asset:42", "--role", "can_read_assets")
+    assert explained(mediagate, *asked, code=0)["policy"] == {
+        "digest": live,
+        "judged_by": "live",
+        "notice": None,
+    }
+    path = mediagate.folder / "policies" / "permits.polar"
+    shipped = path.read_text()
+    for text in (shipped.replace("permit(", "never("), shipped + "permit("):
+        path.write_text(text)
+        document = explained(mediagate, *asked, code=0)
+        assert (document["reason"], document["policy"]["digest"]) == ("inherited-acl", live)
+        assert "is not what is live" in document["policy"]["notice"]
+    path.write_bytes(b"x" * 1_000_001)
+    assert "permits.polar: larger than" in explained(mediagate, *asked, code=0)["policy"]["notice"]
+    assert f"policy: {live}, live\nnotice: the folder cannot be read" in mediagate("explain", *asked).out
+
+
+def test_a_damaged_record_leaves_the_folder_to_judge(mediagate: CommandLine) -> None:
+    """A recorded bundle whose bytes are not its digest's judges nothing, and the explanation says that the folder did."""
+    live = go_live(mediagate)
+    kept = mediagate.folder / ".mediagate-policies" / "bundles" / live / "permits.polar"
+    kept.write_text(kept.read_text().replace("permit(", "never("))
+
+    policy = explained(mediagate, STAN, "read", "asset:42", code=0)["policy"]
+
+    assert policy["judged_by"] == "folder"
+    assert f"the files of the live bundle {live} are missing" in policy["notice"]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
+from gateway.policy.book import Finding
 from gateway.reload import Gate
+from gateway.settings import Settings
 from policy_folders import MORE, policies_in, settings_for
 
 
@@ -108,3 +110,28 @@ def test_the_state_is_not_kept_in_what_is_watched(policies: Path) -> None:
     """A state folder inside the policies folder is a mistake of the settings."""
     with pytest.raises(ValueError, match="must not be inside"):
         settings_for(policies, state=policies / "state")
+
+
+def test_only_what_this_version_proved_is_taken_over_without_lint(
+    policies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle of a trial on record is not linted again; without that record, or with other settings' only, it is, and may be refused."""
+    linted: list[str] = []
+
+    def refusing(_: object) -> list[Finding]:
+        linted.append("once")
+        return [Finding("gates.polar:1", "a later version finds fault here")]
+
+    gate = Gate(settings_for(policies))
+    digest = gate.judged()[1].digest
+    monkeypatch.setattr("gateway.bundle.lint", refusing)
+
+    assert (gate.loaded(digest).digest, linted) == (digest, [])
+    upstreams = {"media": {"url": "http://127.0.0.1:9"}, "more": {"url": "http://127.0.0.1:9"}}
+    others = Settings.model_validate({"policies": {"folder": policies}, "upstreams": upstreams})
+    for other in (Gate(others), gate):
+        with pytest.raises(ConfigurationError, match="a later version finds fault"):
+            other.loaded(digest)
+        for outcome in (policies.parent / ".mediagate-policies" / "trials").iterdir():
+            outcome.unlink()
+    assert linted == ["once", "once"]

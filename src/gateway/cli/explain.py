@@ -1,5 +1,6 @@
 """`mediagate explain`: why a request would be allowed or refused, rule by rule, and where a grant came from."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -70,6 +71,7 @@ def explain(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Prints every gate and permit in order with its verdict and place, and the entries that grant something.
 
+    The bundle that is live judges, as the gateway recorded it; if none is recorded, the folder does. Where they differ, it says so.
     Exit code 0: allowed, 1: refused.
     """
     from gateway.explain import Ask
@@ -78,23 +80,57 @@ def explain(  # noqa: PLR0913 - one for each option
     desk = desk_of(context)
     key = None if object_ == NOBODY else naming.object_named(object_)
     canonical, time = _address(address), _time(at)
-    bundle = _bundle(desk)
+    policy = _policy(desk)
     with desk.store() as store:
         with store.read() as session:
             user_id = None if user == NOBODY else naming.the_user(session, user, domain).id
         ask = Ask(user_id, action, key, canonical, time, tuple(role or ()))
-        found = explained(bundle, store, ask)
+        found = explained(policy.bundle, store, ask)
         with store.read() as session:
-            document = _document(session, user, ask, found)
+            document = {**_document(session, user, ask, found), "policy": policy.document}
     desk.tell(document, _text(document))
     raise typer.Exit(DONE if found.decision.allowed else REFUSED)
 
 
-def _bundle(desk: Desk) -> "Bundle":
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """The bundle that judges, whether it is the live one, and what to say of the folder; empty if there is nothing."""
+
+    bundle: "Bundle"
+    live: bool
+    notice: str = ""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {
+            "digest": self.bundle.digest,
+            "judged_by": "live" if self.live else "folder",
+            "notice": self.notice or None,
+        }
+
+
+def _policy(desk: Desk) -> _Judging:
+    """Returns what a request would meet: the live bundle if one is recorded, whatever stands in the folder meanwhile."""
     from gateway.bundle import load_bundle
+    from gateway.folder import read_once
+    from gateway.history import History
 
     settings = desk.settings()
-    return load_bundle(settings.policies.folder, set(settings.upstreams) or None, settings.server.prefix)
+    policies, prefix = settings.policies, settings.server.prefix
+    past = History(policies.state_folder, keep=policies.history)
+    last = next(reversed(past.lives()), None)
+    kept = past.bundle(last.digest) if last else None
+    if kept is None:
+        bundle = load_bundle(policies.folder, set(settings.upstreams) or None, prefix)
+        missing = f"the files of the live bundle {last.digest} are missing: the folder judged" if last else ""
+        return _Judging(bundle, live=False, notice=missing)
+    bundle = load_bundle(kept, None, prefix, proved=True)
+    folder = read_once(policies.folder)
+    if folder.digest == bundle.digest:
+        return _Judging(bundle, live=True)
+    what = f"is {folder.digest}" if folder.digest else f"cannot be read ({'; '.join(folder.problems)})"
+    said = f"the folder {what}, and is not what is live: `mediagate policy status` says why"
+    return _Judging(bundle, live=True, notice=said)
 
 
 def _address(text: str) -> Any:  # noqa: ANN401 - netaddr has no types
@@ -164,6 +200,9 @@ def _text(document: dict[str, Any]) -> str:
     lines += [f"means: {document['says']}"] if document["says"] else []
     lines += [f"detail: {document['detail']}"] if document["detail"] else []
     lines += [f"judged: {document['judged']}"] if document["judged"] != document["object"] else []
+    policy = document["policy"]
+    lines += [f"policy: {policy['digest']}, live"] if policy["judged_by"] == "live" else []
+    lines += [f"notice: {policy['notice']}"] if policy["notice"] else []
     steps = [{**step, "verdict": _VERDICTS[step["kind"]][step["holds"]]} for step in document["steps"]]
     lines += ["", table(steps, ("kind", "name", "verdict", "rule"), "the policy has no rules")]
     lines += [f"  {step['name']}: {step['detail']}" for step in steps if step["detail"]]
