@@ -67,7 +67,7 @@ def problems(folder: Path, *maps: str) -> list[str]:
 def refusal(routes: RouteTable, request: Inbound, body: bytes | None = None) -> Reason | Operation | None:
     """Returns the reason for which a request is refused; else its operation, or None if it falls on no row."""
     try:
-        match = routes.match(request)
-        return routes.operation(match, request, body) if match else None
+        row = routes.match(request)
+        return routes.operation(row, request, body) if row else None
     except GatewayError as error:
         return error.reason

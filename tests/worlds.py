@@ -26,7 +26,7 @@ TOP = ObjectKey("collection", "top")
 ROLE_FLOOR = {"can_read_assets": UserType.BROWSE_ONLY, "can_write_assets": UserType.STANDARD}
 
 
-class World:
+class World(Facts):
     """Records by key; a key in `missing` is not at hand, any other that is absent does not exist."""
 
     def __init__(self, *records: tuple[str, Record], missing: frozenset[str] = frozenset()) -> None:

@@ -10,7 +10,7 @@ Rules:
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from netaddr import IPAddress
 
@@ -19,6 +19,9 @@ from gateway.policy import Decision, Policy, Question
 from gateway.reasons import Reason
 from gateway.routes import Operation, Target
 from models.facts import Facts, ObjectKey, ObjectRecord, Request, Resource, Subject, UserRecord, UserType
+
+_HOME: Final = (Target("read", None),)
+"""What a row that names nothing asks about."""
 
 
 class Judged(NamedTuple):
@@ -72,13 +75,15 @@ class Authorizer:
         Raises:
             MissingFactError: a fact is not at hand (rule 4).
         """
-        request = Request(client, now, roles=operation.roles, anonymous=operation.anonymous)
-        targets = operation.targets or (Target("read", None),)
+        row = operation.row
+        request = Request(client, now, roles=row.roles, anonymous=row.anonymous)
+        subject = Subject(self._facts, identity.user, self._role_floor)
         judged: list[Judged] = []
-        for target in targets:
-            question = self.question(identity.user, target, request)
-            decision = self.decision(target, question)
-            judged.append(Judged(target.action, question.resource.key, decision))
+        for target in operation.targets or _HOME:
+            key = target.object if target.action != "create" else self._subject_matter(target)
+            resource = Resource(self._facts, key)
+            decision = self.decision(target, Question(subject, target.action, resource, request))
+            judged.append(Judged(target.action, key, decision))
             if not decision.allowed:
                 break
         return Verdict(tuple(judged))

@@ -81,13 +81,13 @@ class Case:
     def _found(self) -> Operation | None:
         """Returns what the request is; None if the body must be read first."""
         routes, inbound = self._bundle.routes, self.inbound
-        match = routes.match(inbound)
-        if match is None:
+        row = routes.match(inbound)
+        if row is None:
             missing = Reason.NO_ROUTE if self.identity.user else Reason.SIGNED_IN
             raise GatewayError(missing, "no row of the route maps covers the request")
-        if match.row.reads_body and self.body is None:
-            self.awaits = match.row.body_limit
+        if row.reads_body and self.body is None:
+            self.awaits = row.body_limit
             return None
         self.awaits = None
-        self.operation = routes.operation(match, inbound, self.body)
+        self.operation = routes.operation(row, inbound, self.body)
         return self.operation

@@ -13,7 +13,16 @@ from gateway.authorize import Authorizer
 from gateway.bundle import Bundle
 from gateway.policy import Decision, Step
 from gateway.routes import Target
-from models.facts import PERMISSION_NAMES, Grant, MissingFactError, ObjectKey, Record, Request, UserRecord
+from models.facts import (
+    PERMISSION_NAMES,
+    Facts,
+    Grant,
+    MissingFactError,
+    ObjectKey,
+    Record,
+    Request,
+    UserRecord,
+)
 from models.store import Mark, Store
 
 MAX_LOADS = 1_000
@@ -51,7 +60,7 @@ class Explanation:
     revision: int
 
 
-class _Loaded:
+class _Loaded(Facts):
     """Facts loaded one miss at a time, all at one revision."""
 
     def __init__(self, store: Store) -> None:

@@ -8,18 +8,19 @@ Rules:
 3. A committed change holds for every request begun after the answer to its writer: the writer rings the bell before
    answering, and a request that hears it loads before it is judged (law 8). Without the bell (other machines) the log is
    polled.
-4. When the last good poll is older than the stated bound, nothing is judged: 503 (law 2).
+4. What the collections above an object grant together is remembered, until one of the facts that it follows from changes.
+5. When the last good poll is older than the stated bound, nothing is judged: 503 (law 2).
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
-from models.facts import MissingFactError, Record
+from models.facts import Facts, MissingFactError, Record, reach_from
 from models.store import Batch, Mark, StoreUnavailableError
 
 LOG = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class _Records(dict[str, Record | None]):
         raise MissingFactError(key)
 
 
-class FactsKeeper:
+class FactsKeeper(Facts):
     """The facts of one worker; `ask` runs a question with them.
 
     Attributes:
@@ -84,6 +85,8 @@ class FactsKeeper:
         )
         self._records = _Records()
         self.get: Callable[[str], Record | None] = self._records.__getitem__
+        self._reach: dict[str, Mapping[str, int]] = {}
+        self._reached: set[str] = set()
         self._mark: Mark | None = None
         self._heard = -1
         self._fresh_until = 0.0
@@ -92,6 +95,21 @@ class FactsKeeper:
         self._running: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
 
+    def reach(self, key: str) -> Mapping[str, int]:
+        """Returns what an object and everything above it grant to their content, as `models.facts.Facts` says (rule 4)."""
+        reach = self._reach.get(key)
+        if reach is None:
+            reach, follows_from = reach_from(self, key)
+            if len(self._reach) >= self._max_records:
+                self._forget_reach()
+            self._reached |= follows_from
+            self._reach[key] = reach
+        return reach
+
+    def _forget_reach(self) -> None:
+        self._reach.clear()
+        self._reached.clear()
+
     @property
     def revision(self) -> int:
         """The revision at which all records hold; 0 before the first load."""
@@ -99,7 +117,7 @@ class FactsKeeper:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the last good poll is within the bound of rule 4."""
+        """Whether the last good poll is within the bound of rule 5."""
         return time.monotonic() < self._fresh_until
 
     async def start(self) -> None:
@@ -174,7 +192,10 @@ class FactsKeeper:
     def _apply(self, batch: Batch) -> None:
         if batch.changed is None:
             self._records.clear()
+            self._forget_reach()
         else:
+            if not self._reached.isdisjoint(batch.changed):
+                self._forget_reach()
             for key in batch.changed:
                 self._records.pop(key, None)
         self._records.update(batch.records)

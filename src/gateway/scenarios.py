@@ -39,6 +39,7 @@ from gateway.policy.words import nearest
 from models.facts import (
     DomainRecord,
     DomainStatus,
+    Facts,
     GroupRecord,
     ObjectKey,
     ObjectRecord,
@@ -99,7 +100,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
-class ScenarioFacts:
+class ScenarioFacts(Facts):
     """Facts of a scenario: all at hand, so nothing is ever missing."""
 
     records: Mapping[str, Record] = field(default_factory=dict)

@@ -70,8 +70,6 @@ PERMISSION_NAMES: Mapping[str, Permission] = {
 
 _WANTED: Mapping[str, int] = {name: int(flag) for name, flag in PERMISSION_NAMES.items()}
 """Permissions as bare numbers: an IntFlag's own `&` makes a new member each time."""
-SHORT = 32
-"""Ancestors up to which looking through a list beats keeping a set."""
 
 
 class UserType(StrEnum):
@@ -108,6 +106,11 @@ class DomainStatus(StrEnum):
     WARNING = "WARNING"
     FROZEN = "FROZEN"
     DEACTIVATED = "DEACTIVATED"
+
+
+_ACTIVE, _POWER = UserStatus.ACTIVE, UserType.POWER
+_WORKING = (DomainStatus.ACTIVE, DomainStatus.WARNING)
+# a member of an Enum is found more slowly than a name
 
 
 class ObjectKey(NamedTuple):
@@ -163,7 +166,7 @@ class DomainRecord:
     @property
     def is_working(self) -> bool:
         """Whether members may act at all."""
-        return self.status in (DomainStatus.ACTIVE, DomainStatus.WARNING)
+        return self.status in _WORKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,9 @@ class UserRecord:
     Attributes:
         principals: the names under which ACL entries speak of the user: `user:ID`, then `group:ID` of each group, which
             is also the key of the group's record.
+        group_facts: the keys of the groups' records.
         domain_fact: the key of the domain's record.
+        rank: of the type.
     """
 
     id: str
@@ -193,11 +198,15 @@ class UserRecord:
     is_admin: bool = False
     group_ids: tuple[str, ...] = ()
     principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    group_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
     domain_fact: str = field(init=False, compare=False, repr=False)
+    rank: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        groups = (sys.intern(f"group:{id_}") for id_ in self.group_ids)
+        groups = tuple(sys.intern(f"group:{id_}") for id_ in self.group_ids)
         object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
+        object.__setattr__(self, "group_facts", groups)
+        object.__setattr__(self, "rank", RANKS[self.type])
         object.__setattr__(self, "domain_fact", sys.intern(f"domain:{self.domain_id}"))
         object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
 
@@ -273,6 +282,44 @@ class Facts(Protocol):
         """
         ...
 
+    def reach(self, key: str, /) -> Mapping[str, int]:
+        """Returns what the object with this key and everything above it grant to their content, by principal.
+
+        Whoever keeps facts may remember it for as long as none of them changes.
+
+        Raises:
+            MissingFactError: a fact above is not at hand.
+            FactBoundError: more than `MAX_ANCESTORS` are above.
+        """
+        return reach_from(self, key)[0]
+
+
+def reach_from(facts: Facts, start: str) -> tuple[Mapping[str, int], set[str]]:
+    """Returns what `Facts.reach` says, and the keys of all facts that it follows from."""
+    waiting, seen = [start], {start}
+    found: list[Mapping[str, Permission]] = []
+    for key in waiting:  # grows while it is walked
+        record = facts.get(key)
+        if not isinstance(record, ObjectRecord):
+            continue
+        if record.propagating:
+            found.append(record.propagating)
+        for parent in record.parent_facts:
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+        if len(waiting) > MAX_ANCESTORS:
+            raise FactBoundError(
+                f"more than {MAX_ANCESTORS} ancestors above `{start.removeprefix('object:')}`"
+            )
+    if len(found) <= 1:
+        return found[0] if found else _NO_ENTRIES, seen
+    merged: dict[str, int] = {}
+    for entries in found:
+        for principal, held in entries.items():
+            merged[principal] = merged.get(principal, 0) | int(held)
+    return merged, seen
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -330,9 +377,14 @@ class Request:
 
 
 class Subject:
-    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous)."""
+    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous).
 
-    __slots__ = ("_facts", "_role_floor", "_user")
+    Attributes:
+        user: the user's record; for facts, not for policies.
+        principals: the names under which ACL entries speak of this subject: the user, then the groups.
+    """
+
+    __slots__ = ("_facts", "_role_floor", "principals", "user")
 
     def __init__(self, facts: Facts, user: UserRecord | None, role_floor: Mapping[str, UserType]) -> None:
         """Makes the subject of a question.
@@ -342,51 +394,45 @@ class Subject:
             user: the user's record; None for an anonymous caller.
             role_floor: the lowest user type that may hold a role; a role that is missing here needs POWER.
         """
-        self._facts, self._user, self._role_floor = facts, user, role_floor
-
-    @property
-    def user(self) -> UserRecord | None:
-        """The user's record; for facts, not for policies."""
-        return self._user
-
-    @property
-    def principals(self) -> tuple[str, ...]:
-        """The names under which ACL entries speak of this subject: the user, then the groups."""
-        return self._user.principals if self._user is not None else ()
+        self._facts, self._role_floor = facts, role_floor
+        self.user = user
+        self.principals: tuple[str, ...] = user.principals if user is not None else ()
 
     def is_signed_in(self) -> bool:
         """Tells whether a valid credential came with the request."""
-        return self._user is not None
+        return self.user is not None
 
     def is_active(self) -> bool:
         """Tells whether the user's status is ACTIVE (seed: "Status")."""
-        return self._user is not None and self._user.status is UserStatus.ACTIVE
+        return self.user is not None and self.user.status is _ACTIVE
 
     def in_working_domain(self) -> bool:
         """Tells whether the user's system domain is ACTIVE or WARNING."""
-        domain = self._facts.get(self._user.domain_fact) if self._user is not None else None
+        domain = self._facts.get(self.user.domain_fact) if self.user is not None else None
         return isinstance(domain, DomainRecord) and domain.is_working
 
     def is_admin(self) -> bool:
         """Tells whether the user is a domain owner (admin); only POWER users can be (seed: "Admin users")."""
-        return self._user is not None and self._user.is_admin and self._user.type is UserType.POWER
+        return self.user is not None and self.user.is_admin and self.user.type is _POWER
 
     def is_type(self, name: str) -> bool:
         """Tells whether the user's type is `name` (POWER, STANDARD, BROWSE_ONLY, BROWSE_API_ONLY)."""
-        return self._user is not None and self._user.type is UserType(name)
+        return self.user is not None and self.user.type is UserType(name)
 
     def in_group(self, group_id: str) -> bool:
         """Tells whether the user is a member of the group with this id."""
-        return self._user is not None and group_id in self._user.group_ids
+        return self.user is not None and group_id in self.user.group_ids
 
     def has_role(self, role: str) -> bool:
         """Tells whether one of the user's groups gives `role` and the user's type may hold it."""
-        if self._user is None:
+        user = self.user
+        if user is None:
             return False
-        if RANKS[self._user.type] < RANKS[self._role_floor.get(role, UserType.POWER)]:
+        if user.rank < RANKS[self._role_floor.get(role, _POWER)]:
             return False
-        for key in self._user.principals[1:]:
-            group = self._facts.get(key)
+        get = self._facts.get
+        for key in user.group_facts:
+            group = get(key)
             if isinstance(group, GroupRecord) and role in group.roles:
                 return True
         return False
@@ -397,14 +443,14 @@ class Subject:
         While the domain's switch is on, the most specific list that is not empty decides: the lists of the user's
         groups together, else the domain's; if none has an entry, nobody is restricted.
         """
-        if self._user is None:
+        if self.user is None:
             return True
-        domain = self._facts.get(self._user.domain_fact)
+        domain = self._facts.get(self.user.domain_fact)
         if not isinstance(domain, DomainRecord):
             return False
         if not domain.allow_list_enabled:
             return True
-        groups = (self._facts.get(key) for key in self._user.principals[1:])
+        groups = (self._facts.get(key) for key in self.user.group_facts)
         lists = [group.networks for group in groups if isinstance(group, GroupRecord) and group.networks]
         lists = lists or [domain.networks]
         return not any(lists) or any(networks.admits(request.address) for networks in lists)
@@ -465,21 +511,12 @@ class Resource:
         """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
         wanted, principals = _WANTED.get(permission) or Permission.named(permission), subject.principals
         record = self._record or self._found()
-        if record is None or not record.parent_facts:
+        if record is None:
             return False
-        get = self._facts.get
-        waiting = list(record.parent_facts)  # `_ancestors`, without the cost of a generator
-        for key in waiting:
-            above = get(key)
-            if not isinstance(above, ObjectRecord):
-                continue
-            if above.propagating and _granted(above.propagating, wanted, principals):
+        for parent in record.parent_facts:
+            reach = self._facts.reach(parent)
+            if reach and _granted(reach, wanted, principals):
                 return True
-            for parent in above.parent_facts:
-                if parent not in waiting:
-                    waiting.append(parent)
-            if len(waiting) > SHORT:
-                return any(_granted(each.propagating, wanted, principals) for each in self._ancestors(record))
         return False
 
     def is_held(self) -> bool:
@@ -565,7 +602,7 @@ def _shared(entries: Mapping[str, Permission]) -> Mapping[str, Permission]:
     return {sys.intern(name): held for name, held in entries.items()} if entries else _NO_ENTRIES
 
 
-def _granted(entries: Mapping[str, Permission], wanted: int, principals: tuple[str, ...]) -> bool:
+def _granted(entries: Mapping[str, int], wanted: int, principals: tuple[str, ...]) -> bool:
     """Tells whether an entry of one of the principals has the permission."""
     if entries.keys().isdisjoint(principals):
         return False

@@ -27,6 +27,7 @@ from gateway.policy import Policy, Question
 from gateway.policy.meaning import Meaning
 from models.facts import (
     DomainRecord,
+    Facts,
     GroupRecord,
     ObjectKey,
     ObjectRecord,
@@ -46,7 +47,7 @@ READ = {"group:crew": Permission.READ}
 
 
 @dataclass
-class Facts:
+class Known(Facts):
     """Records in memory; what is absent does not exist."""
 
     records: dict[str, Record] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Facts:
         return self.records.get(key)
 
 
-def facts() -> Facts:
+def facts() -> Known:
     """One admin, one member of a group with one role; a clip with an entry of its own, one six levels below an entry."""
     records: dict[str, Record] = {
         "domain:home": DomainRecord("home"),
@@ -78,7 +79,7 @@ def facts() -> Facts:
         )
     deep = (ObjectKey("collection", "5"),)
     objects.append(ObjectRecord(ObjectKey("asset", "deep"), registered=True, domain_id="home", parents=deep))
-    return Facts(records | {each.key.fact: each for each in objects})
+    return Known(records | {each.key.fact: each for each in objects})
 
 
 CASES = {
@@ -114,7 +115,7 @@ m = r.act == p.act && g(r.sub, p.sub) && g2(r.obj, p.obj)
 """
 
 
-def casbin_asked(world: Facts) -> Callable[[str, str], bool]:
+def casbin_asked(world: Known) -> Callable[[str, str], bool]:
     """Returns PyCasbin's answer to `user may read asset` on the facts."""
     model = casbin.Model()
     model.load_model_from_text(CASBIN_MODEL)
@@ -144,7 +145,7 @@ permit(principal, action, resource) when { resource has owner && resource.owner 
 """
 
 
-def cedar_asked(world: Facts) -> Callable[[str, str], bool]:
+def cedar_asked(world: Known) -> Callable[[str, str], bool]:
     """Returns Cedar's answer to `user may read asset` on the facts."""
     policies, entities = CEDAR, [_entity("Domain", "home", {"working": True, "allow_list": False}, ())]
     for record in list(world.records.values()):

@@ -15,6 +15,7 @@ from models import changes, directory
 from models.changes import ChangeError, Created, IntentKind, Lock
 from models.facts import (
     DomainStatus,
+    Facts,
     MissingFactError,
     ObjectKey,
     Permission,
@@ -318,7 +319,7 @@ GRANTS = st.lists(
 )
 
 
-class Loaded:
+class Loaded(Facts):
     """Facts for decisions, loaded as they are missed."""
 
     def __init__(self, store: Store, *keys: str) -> None:

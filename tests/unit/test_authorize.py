@@ -33,7 +33,7 @@ def judge(policy: Policy, world: World, *targets: Target, who: str | None = "kim
     row = Row(place="t.yaml:1", methods=("GET",), template=Template.of("/"), upstream="media")
     record = world.get(f"user:{who}")
     identity = Identity(record, Proof.BEARER) if isinstance(record, UserRecord) else ANONYMOUS
-    operation = Operation(row, targets, {}, {})
+    operation = Operation(row, targets, {})
     return Authorizer(policy, world, ROLE_FLOOR).judge(
         identity, operation, canonical_address("10.0.0.1"), NOW
     )

@@ -168,10 +168,10 @@ def test_what_a_request_asks(table: RouteTable, request_: str) -> None:
     """Each operation asks for these actions on these objects."""
     method, target = request_.split()
     request = inbound(method, target)
-    match = table.match(request)
-    assert match
+    row = table.match(request)
+    assert row
 
-    targets = table.operation(match, request, None).targets
+    targets = table.operation(row, request, None).targets
 
     asked = dict.fromkeys(f"{each.action} {each.object or '-'}" for each in targets)
     assert list(asked) == list(dict.fromkeys(part for part in EXPECTED[request_].split(", ") if part))
@@ -185,6 +185,6 @@ def test_search_demands_its_role_and_a_list_does_not(table: RouteTable) -> None:
     )
 
     assert search
-    assert "can_search" in search.row.roles
+    assert "can_search" in search.roles
     assert plain
-    assert plain.row.roles == ("can_read_assets",)
+    assert plain.roles == ("can_read_assets",)

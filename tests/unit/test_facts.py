@@ -11,6 +11,7 @@ from models.facts import (
     DomainRecord,
     DomainStatus,
     FactBoundError,
+    Facts,
     Grant,
     GroupRecord,
     MissingFactError,
@@ -33,7 +34,7 @@ FLOOR = {"can_read": UserType.BROWSE_ONLY, "can_write": UserType.STANDARD}
 NOON = datetime(2030, 6, 1, 12, 0, tzinfo=UTC)
 
 
-class Known:
+class Known(Facts):
     """Records by key; what is absent is not at hand."""
 
     def __init__(
@@ -338,12 +339,12 @@ def test_only_propagating_entries_are_inherited() -> None:
     assert not resource.inherits("read", asking(None))
 
 
-def test_a_question_that_needs_no_ancestor_asks_for_none() -> None:
-    """The nearest entry that grants ends the walk; further up nothing need be at hand."""
-    facts = Known(placed(CLIP, SUB), placed(SUB, TOP, all_ben=READ))
-    assert Resource(facts, CLIP).inherits("read", asking(ben()))
+def test_only_a_question_about_inheritance_asks_for_ancestors() -> None:
+    """An entry on the object itself needs nothing above; what is inherited needs all of it, as it is remembered as one."""
+    facts = Known(placed(CLIP, SUB, all_ben=READ), placed(SUB, TOP, all_ben=READ))
+    assert Resource(facts, CLIP).grants("read", asking(ben()))
     with pytest.raises(MissingFactError) as caught:
-        Resource(facts, CLIP).inherits("write", asking(ben()))
+        Resource(facts, CLIP).inherits("read", asking(ben()))
     assert caught.value.key == TOP.fact
 
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
 from gateway.reasons import Reason
-from models.facts import DomainRecord, Record
+from models.facts import DomainRecord, ObjectKey, ObjectRecord, Permission, Record
 from models.store import Batch, Mark, StoreUnavailableError
 
 T = TypeVar("T")
@@ -91,6 +91,28 @@ def test_a_missed_fact_is_loaded_and_the_question_asked_again() -> None:
         return (*first, len(store.loads) - before)
 
     assert run(store, work) == ("a at 1", "b at 2", 0)
+
+
+def test_what_is_inherited_is_remembered_until_a_fact_above_changes() -> None:
+    """A grant far above counts at once and is walked to once; a change to what stands between is seen, any other keeps it."""
+    store = FakeStore()
+    keys = [ObjectKey("collection", id_) for id_ in ("low", "middle", "top")]
+    for key, parents in zip(keys, (keys[1:2], keys[2:], ()), strict=True):
+        store.truth[key.fact] = ObjectRecord(
+            key, parents=tuple(parents), propagating={f"user:{key.id}": Permission.READ}
+        )
+
+    async def work(kept: FactsKeeper) -> None:
+        reach = await kept.ask(lambda: kept.reach(keys[0].fact))
+        assert reach == dict.fromkeys(("user:low", "user:middle", "user:top"), Permission.READ)
+        store.commit("a")
+        assert await kept.ask(lambda: kept.reach(keys[0].fact)) is reach
+        store.commit(keys[1].fact)
+        store.truth[keys[1].fact] = ObjectRecord(keys[1])
+        after = await kept.ask(lambda: kept.reach(keys[0].fact))
+        assert after == {"user:low": Permission.READ}
+
+    run(store, work)
 
 
 def test_what_does_not_exist_is_known_not_to() -> None:

@@ -23,9 +23,9 @@ MOVE = """
 def operation(routes: RouteTable, request: str, *headers: Header, body: bytes | None = None) -> Operation:
     """Returns the operation of a request that falls on a row."""
     made = inbound(request, *headers)
-    match = routes.match(made)
-    assert match is not None
-    return routes.operation(match, made, body)
+    row = routes.match(made)
+    assert row is not None
+    return routes.operation(row, made, body)
 
 
 def test_a_type_stands_for_its_only_object(tmp_path: Path) -> None:

@@ -30,22 +30,22 @@ def test_each_spelling_is_read(tmp_path: Path, object_: str, id_: str, expected:
     row = f"  - PUT /x/{{name}}/{{path...}}: {{}}\n      action: read\n      object: {object_}\n      id: {id_}\n      role: none"
     routes = table(tmp_path, rows(row.replace(" {}\n", "\n")))
     request = inbound("PUT /x/a/b/c?id=q1&dir=/q/d", (b"x-object-id", b"h1"), (b"destination", b"/h/d"), JSON)
-    match = routes.match(request)
-    assert match is not None
+    found = routes.match(request)
+    assert found is not None
 
-    operation = routes.operation(match, request, b'{"in": {"id": "b1"}, "path": "/b/p"}')
+    operation = routes.operation(found, request, b'{"in": {"id": "b1"}, "path": "/b/p"}')
 
     assert [target.object for target in operation.targets] == [ObjectKey(object_, expected)]
-    assert match.row.reads_body is id_.startswith("body:")
+    assert found.reads_body is id_.startswith("body:")
 
 
 def test_the_default_is_the_parameter_of_the_type(tmp_path: Path) -> None:
     """Without `id` an opaque object is named by the parameter that is called after it."""
     routes = table(tmp_path, rows("  - GET /a/{asset_id}:\n      {action: read, object: asset, role: none}"))
-    match = routes.match(inbound("GET /a/42"))
-    assert match is not None
+    row = routes.match(inbound("GET /a/42"))
+    assert row is not None
 
-    assert routes.operation(match, inbound("GET /a/42")).targets[0].object == ObjectKey("asset", "42")
+    assert routes.operation(row, inbound("GET /a/42")).targets[0].object == ObjectKey("asset", "42")
 
 
 def test_ids_spelled_alike_are_read_once(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ROW = Row(place="t.yaml:1", methods=("GET",), template=Template.of("/"), upstrea
 
 def operation(*targets: Target) -> Operation:
     """Returns an operation of a route without roles."""
-    return Operation(ROW, targets, {}, {})
+    return Operation(ROW, targets, {})
 
 
 @pytest.fixture(name="bundle")

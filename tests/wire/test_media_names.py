@@ -36,9 +36,9 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> RouteTable:
 
 def named(routes: RouteTable, request: Inbound) -> list[ObjectKey | None]:
     """Returns the objects that a request names."""
-    match = routes.match(request)
-    assert match is not None
-    return [target.object for target in routes.operation(match, request).targets]
+    row = routes.match(request)
+    assert row is not None
+    return [target.object for target in routes.operation(row, request).targets]
 
 
 def test_the_corpus_is_large_and_varied() -> None:

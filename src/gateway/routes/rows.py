@@ -169,26 +169,17 @@ class Row:
         return self.creates is not None or self.deletes is not None
 
 
-class Match(NamedTuple):
-    """The row that a request fell on, and the texts of the path's parameters (the rest joined by `/`)."""
-
-    row: Row
-    params: Mapping[str, str]
-
-
 class Operation(NamedTuple):
     """What a request is: what is asked of which objects.
 
     Attributes:
         row: the row that says so.
         targets: each must be allowed; empty only if `anonymous`.
-        params: the path's parameters.
         named: the objects behind each of the row's namings; read through `Creates` and `Deletes`.
     """
 
     row: Row
     targets: tuple[Target, ...]
-    params: Mapping[str, str]
     named: Mapping[Naming, tuple[ObjectKey, ...]]
 
     @property

@@ -17,7 +17,7 @@ from gateway.routes.forms import ObjectForm
 from gateway.routes.loading import Loaded, Names, load_folder
 from gateway.routes.matching import Tree
 from gateway.routes.reading import Reading
-from gateway.routes.rows import Match, Naming, Operation, Row, Target
+from gateway.routes.rows import Naming, Operation, Row, Target
 from models.facts import ObjectKey
 
 
@@ -59,7 +59,7 @@ class RouteTable:
         """Every action that some row asks about."""
         return frozenset(judged.action for row in self.rows for judged in row.judged)
 
-    def match(self, inbound: Inbound) -> Match | None:
+    def match(self, inbound: Inbound) -> Row | None:
         """Returns the row that the request falls on, without reading its body; None if there is none.
 
         Raises:
@@ -74,24 +74,19 @@ class RouteTable:
             return None
         if inbound.oddities and not inbound.oddities <= row.allow:
             raise GatewayError(Reason.BAD_TARGET, f"{row.place} does not allow {sorted(inbound.oddities)}")
-        params = {
-            name: "/".join(segments[part.at :]) if part.is_rest else segments[part.at]
-            for name, part in row.parameters.items()
-        }
-        return Match(row, params)
+        return row
 
-    def operation(self, match: Match, inbound: Inbound, body: bytes | None = None) -> Operation:
+    def operation(self, row: Row, inbound: Inbound, body: bytes | None = None) -> Operation:
         """Returns what the request is.
 
         Args:
-            match: what `match` returned for it.
+            row: what `match` returned for it.
             inbound: the request.
             body: all of it, if the row reads it; at most a byte more than its `body_limit` need be given.
 
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
         """
-        row = match.row
         reading = Reading(inbound, body, body_limit=row.body_limit, allow=row.allow)
         named: dict[Naming, tuple[ObjectKey, ...]] = {}
         targets: list[Target] = []
@@ -106,4 +101,4 @@ class RouteTable:
                 raise GatewayError(naming.source.fault, f"`{naming.text}` names nothing")
             for key in named[naming]:
                 targets.append(Target(judged.action, key))  # noqa: PERF401 - a generator for one key costs more
-        return Operation(row, tuple(targets), match.params, named)
+        return Operation(row, tuple(targets), named)
