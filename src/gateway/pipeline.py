@@ -142,7 +142,7 @@ class Pipeline:
         worker = self._worker
         effects = await Effects.prepare(worker.store, operation, trail.identity, trail.request_id)
         limit = worker.settings.limits.effects_answer
-        passage = Passage(inbound, trail.identity, operation, effects, body, limit)
+        passage = Passage(inbound, trail.identity, operation, effects, body, limit, worker.identity_tokens)
         await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
