@@ -6,7 +6,7 @@ Rules:
 2. The first key signs; all keys are published, so that a key is known before it signs and until its last token has expired.
 3. An anonymous request has no token. A client's own header of that name never passes, whether there is a token or not.
 4. A token is sent again, to the same audience about the same user, until half of its lifetime is over: signing costs more than deciding.
-   So `jti` names the token and not the request, and a token that arrives is valid for at least another half.
+   So `jti` names the token and not the request, and a token that is sent is valid for at least another half.
 """
 
 import os

@@ -68,6 +68,10 @@ def test_without_the_section_no_token_is_made(tmp_path: Path) -> None:
         (f'{UPSTREAM}audience = ""', "3: upstreams.media.audience: must be a name or URL of 1 to 255 visible ASCII characters"),
         (f'{UPSTREAM}audience = "m"', "1: upstreams: `media` with an `audience` needs `identity_token.issuer` and `identity_token.keys`"),
         (
+            f'{WHOLE}lifetime = "29s"\n{UPSTREAM}audience = "m"',
+            "5: upstreams: a token could expire while a request waits for `media`: `identity_token.lifetime` must be at least twice its `queue_timeout` and `connect_timeout` together",
+        ),
+        (
             f'{WHOLE}header = "X-Key"\n{UPSTREAM}credential = {{kind = "header", name = "x-key", secret_env = "X"}}',
             "5: upstreams: the credential of `media` is in the header of `identity_token.header`",
         ),

@@ -4,7 +4,8 @@ Rules:
 
 1. `issuer` and `keys` come together; an upstream's `audience` needs both.
 2. The header is one that means nothing else on the way, so that nothing but the token can be read from it.
-3. Keys are read when the gateway is about to serve: one that cannot sign stops the start.
+3. A request may wait for a connection; its token must outlive the longest wait.
+4. Keys are read when the gateway is about to serve: one that cannot sign stops the start.
 """
 
 from collections.abc import Mapping
@@ -80,7 +81,8 @@ class IdentityTokenSection(Section):
         """Checks what upstreams say about tokens.
 
         Raises:
-            ValueError: one has an audience and nothing signs, or shows its credential in the header of the token.
+            ValueError: one has an audience and nothing signs, lets requests wait for longer than a token is sure to live, or
+                shows its credential in the header of the token.
         """
         wanting = [f"`{name}`" for name, upstream in upstreams.items() if upstream.audience is not None]
         if wanting and not self.keys:
@@ -90,6 +92,12 @@ class IdentityTokenSection(Section):
         for name, upstream in upstreams.items():
             if folded((upstream.credential.name or "").encode()) == folded(self.header.encode()):
                 raise ValueError(f"the credential of `{name}` is in the header of `identity_token.header`")
+            waiting = upstream.queue_timeout + upstream.connect_timeout
+            if upstream.audience is not None and waiting > self.lifetime / 2:
+                raise ValueError(
+                    f"a token could expire while a request waits for `{name}`: `identity_token.lifetime` must be at least"
+                    " twice its `queue_timeout` and `connect_timeout` together"
+                )
 
     def tokens(self, upstreams: Mapping[str, UpstreamSection]) -> "IdentityTokens":
         """Returns what signs tokens for these upstreams; reads the keys.
