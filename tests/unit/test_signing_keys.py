@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import OKPAlgorithm
 
 from gateway.signing_keys import MAX_KEY_FILE, Algorithm, key_set, read_key, read_keys, write_key
+from tools import needed
 
 BOTH = list(Algorithm)
 
@@ -27,7 +28,7 @@ BOTH = list(Algorithm)
 def made(folder: Path, command: str, *, mode: int = 0o600) -> Path:
     """Returns a file that an openssl command has filled."""
     path = folder / "made.pem"
-    done = subprocess.run(["openssl", *command.split()], capture_output=True, check=True)
+    done = subprocess.run([needed("openssl"), *command.split()], capture_output=True, check=True)
     path.write_bytes(done.stdout)
     path.chmod(mode)
     return path
@@ -169,7 +170,7 @@ def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
     """A public key, text, nothing, and more than a key has."""
     public = subprocess.run(
-        ["openssl", "pkey", "-pubout", "-in", str(made(tmp_path, "genpkey -algorithm ed25519"))],
+        [needed("openssl"), "pkey", "-pubout", "-in", str(made(tmp_path, "genpkey -algorithm ed25519"))],
         capture_output=True, check=True,
     ).stdout  # fmt: skip
     key = (tmp_path / "made.pem").read_bytes()
