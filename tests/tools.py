@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 import pytest
 
 CI: Final = "MEDIAGATE_CI"
-PACKAGES: Final = {"nginx": "nginx", "ffprobe": "ffmpeg", "curl": "curl"}
+PACKAGES: Final = {"nginx": "nginx", "ffprobe": "ffmpeg", "curl": "curl", "openssl": "openssl"}
 """Programs and the Debian packages that bring them."""
 
 

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.identity_token import KEY_SET_MAX_AGE
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.worker import Worker
@@ -84,11 +85,18 @@ def application(worker: Worker) -> Door:
         state = {"ready": ready, "policy": worker.policies.state, "revision": worker.facts.revision}
         return JSONResponse(state, status_code=200 if ready else 503)
 
+    async def jwks(_request: Request) -> Response:
+        caching = {"cache-control": f"public, max-age={KEY_SET_MAX_AGE}"}
+        return Response(
+            worker.identity_tokens.key_set, headers=caching, media_type="application/jwk-set+json"
+        )
+
     prefix = worker.settings.server.prefix
     app = Starlette(
         routes=[
             OwnPage(f"{prefix}livez", livez),
             OwnPage(f"{prefix}readyz", readyz),
+            OwnPage(f"{prefix}jwks.json", jwks),
         ],
         lifespan=lifespan,
     )

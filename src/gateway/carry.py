@@ -12,6 +12,7 @@ from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError, body_of, forward
 from gateway.headers import Forwarding, request_headers
 from gateway.identity import Identity
+from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound
 from gateway.routes import Operation
 from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream, UpstreamError
@@ -29,6 +30,7 @@ class Passage(NamedTuple):
         effects: what a success makes true; None if nothing.
         body: the whole body where the row has read it; None to stream it.
         answer_limit: bytes of an answer that an id is read from.
+        tokens: sign who asks for backends that want proof.
     """
 
     inbound: Inbound
@@ -37,6 +39,7 @@ class Passage(NamedTuple):
     effects: Effects | None
     body: bytes | None
     answer_limit: int
+    tokens: IdentityTokens
 
 
 async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Send) -> None:
@@ -87,9 +90,9 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
         authorization_is_ours=passage.identity.owns_authorization,
     )
     host = settings.host_header.encode() if settings.host_header else None
-    headers = request_headers(
-        inbound.headers, forwarding, settings.credential, host, passage.operation.row.drop_headers
-    )
+    tokens, drop = passage.tokens, passage.operation.row.drop_headers | passage.tokens.removed
+    headers = request_headers(inbound.headers, forwarding, settings.credential, host, drop)
+    headers += tokens.headers(settings.name, user)
     if passage.effects is not None and passage.effects.needs_answer_body:
         headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
         headers.append((_ACCEPT_ENCODING, b"identity"))

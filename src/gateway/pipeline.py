@@ -116,7 +116,8 @@ class Pipeline:
             else None
         )
         limit = worker.settings.limits.effects_answer
-        passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit)
+        tokens = worker.identity_tokens
+        passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit, tokens)
         await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:

@@ -16,6 +16,7 @@ from gateway.audit import AuditLog
 from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
+from gateway.identity_token import IdentityTokens
 from gateway.reasons import Reason
 from gateway.reload import Gate
 from gateway.settings import Settings
@@ -46,6 +47,7 @@ class Worker:
         facts: the facts at hand.
         audit: where decisions are recorded.
         upstreams: the backends by name.
+        identity_tokens: sign who asks for backends that want proof.
     """
 
     bundle: Bundle
@@ -54,6 +56,7 @@ class Worker:
     facts: FactsKeeper
     audit: AuditLog
     upstreams: dict[str, Upstream]
+    identity_tokens: IdentityTokens
 
     def __init__(self, settings: Settings) -> None:
         """Takes the settings; `start` makes the rest."""
@@ -91,6 +94,7 @@ class Worker:
             )
             await self.facts.start()
             stack.push_async_callback(self.facts.stop)
+            self.identity_tokens = settings.identity_tokens()
             self.upstreams = {}
             for name, upstream in settings.upstream_settings().items():
                 self.upstreams[name] = Upstream(upstream)

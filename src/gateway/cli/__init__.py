@@ -7,7 +7,7 @@
 | `desk` | settings, store and answer of one call |
 | `naming` | users, groups and objects by the names that people type |
 | `failures`, `options`, `text` | exit codes and sentences; shared arguments; tables |
-| `init`, `serve`, `explain`, `policy`, `users`, `groups`, `tokens`, `objects`, `grants`, `networks`, `domains` | the commands |
+| `init`, `serve`, `explain`, `policy`, `users`, `groups`, `tokens`, `objects`, `grants`, `networks`, `domains`, `identity_key` | the commands |
 """
 
 

@@ -13,6 +13,7 @@ Rules:
 | `sections` | the settings themselves, with defaults and descriptions |
 | `forms` | what values look like: durations, networks, addresses |
 | `credential` | what a backend is sent to prove who calls, and where its secret comes from |
+| `identity_token` | signed tokens that tell backends who asks |
 | `reading` | TOML file and environment, merged, with the place of each key |
 | `mistakes` | sentences about what is wrong |
 | `catalogue` | the list of settings, compared with `docs/settings.md` by a test |
@@ -28,6 +29,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from gateway.errors import SettingsError
 from gateway.settings.catalogue import Setting, settings_of
 from gateway.settings.forms import Loading, UpstreamName, is_own_address, loading
+from gateway.settings.identity_token import IdentityTokenSection
 from gateway.settings.mistakes import sentence
 from gateway.settings.reading import Keys, chosen_file, misspelled_variables, read_written
 from gateway.settings.sections import (
@@ -43,6 +45,7 @@ from gateway.settings.sections import (
 )
 
 if TYPE_CHECKING:
+    from gateway.identity_token import IdentityTokens
     from gateway.upstream import UpstreamSettings
 
 __all__ = ["Setting", "Settings", "catalogue"]
@@ -58,6 +61,7 @@ class Settings(Section):
     audit: AuditSection = AuditSection()
     refusals: RefusalsSection = RefusalsSection()
     limits: LimitsSection = LimitsSection()
+    identity_token: IdentityTokenSection = IdentityTokenSection()
     upstreams: Mapping[UpstreamName, UpstreamSection] = Field(default={})
 
     @field_validator("upstreams")
@@ -75,6 +79,8 @@ class Settings(Section):
         ]
         if own:
             raise ValueError(f"{', '.join(own)} points at this gateway itself")
+        if tokens := info.data.get("identity_token"):
+            tokens.fits(upstreams)
         return upstreams
 
     @classmethod
@@ -127,13 +133,21 @@ class Settings(Section):
                     name=name,
                     host_header=None if upstream.host == "keep" else upstream.host,
                     credential=upstream.credential.to_show(environ),
-                    **upstream.model_dump(exclude={"host", "credential"}),
+                    **upstream.model_dump(exclude={"host", "credential", "audience"}),
                 )
             except ValueError as error:
                 problems.append(f"upstreams.{name}.credential: {error}")
         if problems:
             raise SettingsError(problems)
         return made
+
+    def identity_tokens(self) -> "IdentityTokens":
+        """Returns what signs tokens about who asks; reads the keys.
+
+        Raises:
+            SettingsError: a key is not there or cannot sign.
+        """
+        return self.identity_token.tokens(self.upstreams)
 
 
 def catalogue() -> tuple[Setting, ...]:

@@ -23,6 +23,7 @@ _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.?"
 _HOST_HEADER: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"/[A-Za-z0-9_~-][A-Za-z0-9._~-]*/")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PARTY: Final = re.compile(r"[!-~]{1,255}")
 _UPSTREAM_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _FRAMING: Final = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
@@ -208,6 +209,12 @@ def _header_name(text: str) -> str:
     return text
 
 
+def _token_party(text: str) -> str:
+    if not _PARTY.fullmatch(text):
+        raise ValueError("must be a name or URL of 1 to 255 visible ASCII characters")
+    return text
+
+
 def _seconds(value: object) -> float:
     return seconds(value)
 
@@ -221,6 +228,9 @@ SIZE: Final = Form("size")
 Duration = Annotated[float, BeforeValidator(_seconds), DURATION]
 Size = Annotated[int, BeforeValidator(_octets), SIZE]
 PlacedPath = Annotated[Path, AfterValidator(_placed), Form("path")]
+PlacedPaths = Annotated[
+    tuple[Annotated[Path, AfterValidator(_placed)], ...], BeforeValidator(_listed), Form("list of paths")
+]
 CaFile = Annotated[Path, AfterValidator(_placed), AfterValidator(_readable), Form("path")]
 Output = Annotated[Path, AfterValidator(_placed_or_dash), Form("path or `-`")]
 ListenAddress = Annotated[str, AfterValidator(_listen_address), Form("address or host name")]
@@ -239,3 +249,4 @@ UpstreamName = Annotated[str, AfterValidator(_upstream_name)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream_url), Form("URL")]
 HostHeader = Annotated[str, AfterValidator(_host_header), Form("`keep` or a host name")]
 HeaderName = Annotated[str, AfterValidator(_header_name), Form("header name")]
+TokenParty = Annotated[str, AfterValidator(_token_party), Form("name or URL")]

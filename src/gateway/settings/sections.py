@@ -22,6 +22,7 @@ from gateway.settings.forms import (
     Prefix,
     Size,
     StoreUrl,
+    TokenParty,
     UpstreamUrl,
 )
 from models.networks import NetworkSet
@@ -174,6 +175,9 @@ class UpstreamSection(Section):
         default="keep", description="`Host` sent to the backend; `keep` sends the client's"
     )
     credential: CredentialSection = CredentialSection()
+    audience: TokenParty | None = Field(
+        default=None, description="`aud` of the identity tokens that it is sent; without, it is sent none"
+    )
     max_connections: Count = Field(default=64, description="open connections, of each worker")
     queue_limit: Waiting = Field(default=512, description="requests that may wait for a connection")
     queue_timeout: Duration = Field(default=10.0, description="time that one may wait")
