@@ -14,7 +14,7 @@ disturbs all. Every engine is given the same facts, in the form in which it is f
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,9 +48,16 @@ READ = {"group:crew": Permission.READ}
 
 @dataclass
 class Known(Facts):
-    """Records in memory; what is absent does not exist."""
+    """Records in memory, for both engines alike; what is above a collection is remembered, as the facts keeper does."""
 
     records: dict[str, Record] = field(default_factory=dict)
+    reached: dict[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def reach(self, key: str) -> Mapping[str, int]:
+        """Returns what the object and everything above it grant to their content."""
+        if key not in self.reached:
+            self.reached[key] = super().reach(key)
+        return self.reached[key]
 
     def get(self, key: str) -> Record | None:
         """Returns a record."""
