@@ -118,7 +118,7 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
         raise GatewayError(
             Reason.CREDENTIAL_EXPIRED, f"token `{token.id}` expired {token.expires:%Y-%m-%d %H:%M}Z"
         )
-    user = facts.get(f"user:{token.user_id}")
+    user = facts.get(token.user_fact)
     if not isinstance(user, UserRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")
     return Identity(user, credential.proof, token.application_id, token.id)

@@ -213,13 +213,21 @@ class UserRecord:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A credential: whose, for which application, until when. The text of the token is nowhere."""
+    """A credential: whose, for which application, until when. The text of the token is nowhere.
+
+    Attributes:
+        user_fact: the key of the user's record.
+    """
 
     id: str
     user_id: str
     application_id: str
     expires: datetime | None
     revoked: bool
+    user_fact: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "user_fact", f"user:{self.user_id}")
 
 
 _NO_ENTRIES: Mapping[str, Permission] = {}

@@ -36,14 +36,11 @@ Headers = Iterable[tuple[bytes, bytes]]
 class Reading:
     """One request while its ids are read; the body is parsed at most once."""
 
-    __slots__ = ("_body", "_document", "_parsed", "allow", "body_limit", "inbound")
+    __slots__ = ("_body", "_document", "allow", "body_limit", "inbound")
 
-    def __init__(
-        self, inbound: Inbound, body: bytes | None, *, body_limit: int, allow: frozenset[str]
-    ) -> None:
+    def __init__(self, inbound: Inbound, body: bytes | None, body_limit: int, allow: frozenset[str]) -> None:
         self.inbound, self._body, self.body_limit, self.allow = inbound, body, body_limit, allow
-        self._document: object = None
-        self._parsed = False
+        self._document: tuple[object] | None = None
 
     def document(self) -> object:
         """Returns the value that the JSON body states.
@@ -51,9 +48,9 @@ class Reading:
         Raises:
             GatewayError: BAD_BODY or BODY_TOO_LARGE.
         """
-        if not self._parsed:
-            self._document, self._parsed = self._parse(), True
-        return self._document
+        if self._document is None:
+            self._document = (self._parse(),)
+        return self._document[0]
 
     def _parse(self) -> object:
         if not self._body:

@@ -87,7 +87,7 @@ class RouteTable:
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
         """
-        reading = Reading(inbound, body, body_limit=row.body_limit, allow=row.allow)
+        reading = Reading(inbound, body, row.body_limit, row.allow)
         named: dict[Naming, tuple[ObjectKey, ...]] = {}
         targets: list[Target] = []
         for judged in row.judged:
