@@ -15,6 +15,7 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -176,6 +177,9 @@ async def _gathered(outbound: Outbound) -> Outbound:
                 break
     except ClientGoneError:
         raise ClientGoneError(sent=False) from None
+    except UploadBrokenError as error:
+        error.sent = False
+        raise
     await body.aclose()
     if len(pieces) != length:
         raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
@@ -246,8 +250,9 @@ class _Watch:
     async def _look(self) -> None:
         if self._body is not None:
             await self._body.over.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        with suppress(GatewayError):  # a client beyond its bounds is as good as gone
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
         self._gone = True
         if not self._held:
             self._task.cancel()

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.audit import AuditLine, shown_path
 from gateway.authorize import Authorizer, Verdict
@@ -20,11 +20,12 @@ from gateway.carry import Passage, carry
 from gateway.effects import Effects
 from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError
-from gateway.identity import ANONYMOUS, Credential, Identity, credential_of, identify
+from gateway.identity import ANONYMOUS, NOT_VALID, Credential, Identity, credential_of, identify
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
 from gateway.routes import Operation
+from gateway.visits import Visit
 from gateway.worker import Worker
 
 LOG = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ class _Trail:
     identity: Identity = ANONYMOUS
     operation: Operation | None = None
     audited: bool = False
-    answering: bool = False
 
 
 class Pipeline:
@@ -55,44 +55,61 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
         trail = _Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
-
-        async def sending(message: Message) -> None:
-            trail.answering = True
-            await send(message)
-
+        visit = self._worker.visits.begin(scope, receive, send)
         try:
-            await self._serve(trail, receive, sending)
+            await self._serve(trail, visit)
         except ClientGoneError:
             LOG.info("request %s: the client left, or its body ended wrongly", trail.request_id)
             if (
-                not trail.answering
+                not visit.answering
             ):  # the server tells a broken body and a client that left apart from nothing else
                 await self._refuse(
-                    trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), send
+                    trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), visit.send
                 )
         except GatewayError as error:
-            if trail.answering:
+            if visit.answering:
                 raise
-            await self._refuse(trail, error, send)
+            await self._refuse(trail, error, visit.send)
         except Exception:
             LOG.exception("request %s failed", trail.request_id)
-            if trail.answering:
+            if visit.answering:
                 raise
-            await self._refuse(trail, GatewayError(Reason.INTERNAL), send)
+            await self._refuse(trail, GatewayError(Reason.INTERNAL), visit.send)
+        finally:
+            self._worker.visits.end(visit)
 
-    async def _serve(self, trail: _Trail, receive: Receive, send: Send) -> None:
+    async def _serve(self, trail: _Trail, visit: Visit) -> None:
         """The stages, in order."""
+        visit.check()
         if trail.scope["type"] != "http":
             raise GatewayError(Reason.WEBSOCKET)
         inbound = trail.inbound = Inbound.of(trail.scope, self._worker.trusted, trail.request_id)
-        credential = credential_of(inbound)
-        trail.identity = await self._identify(credential)
-        operation, body = await self._operation(trail, inbound, receive)
+        rates = self._worker.rates
+        if rates is not None:
+            rates.arrived(inbound.client, visit.told)
+        credential = await self._sign_in(trail, inbound)
+        if rates is not None:
+            rates.known(trail.identity, visit.told)
+        operation, body = await self._operation(trail, inbound, visit.receive)
         verdict = await self._authorize(trail, credential, operation, inbound)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
-        passing = self._pass_on(trail, inbound, operation, body, receive, send)
+        passing = self._pass_on(trail, inbound, operation, body, visit.receive, visit.send)
         await (self._worker.to_its_end(passing) if operation.row.deletes else passing)
+
+    async def _sign_in(self, trail: _Trail, inbound: Inbound) -> Credential | None:
+        """Finds out who asks; what is not valid counts as a guess."""
+        rates = self._worker.rates
+        try:
+            credential = credential_of(inbound)
+            if rates is not None and credential is not None:
+                rates.may_guess(inbound.client)
+            trail.identity = await self._identify(credential)
+        except GatewayError as error:
+            if rates is not None and error.reason in NOT_VALID:
+                rates.failed(inbound.client)
+            raise
+        return credential
 
     async def _identify(self, credential: Credential | None) -> Identity:
         if credential is None:
