@@ -18,7 +18,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,7 @@ _BODILESS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods whose length is not looked for in advance; what they do send is counted all the same."""
 _NOT_WAITING: Final = math.inf
 
-Address = tuple[str, int]
+Address = tuple[str, str]
 
 
 class BodyBoundError(UploadBrokenError):
@@ -102,28 +102,19 @@ class Visit:
     Attributes:
         answering: whether the client may have got a part of an answer.
         told: the buckets that it was measured by; the head of the answer tells of them.
-        client: the other end of the connection.
         receiving: since when a piece of the body is waited for; infinite while none is.
         sending: since when the client is to take a message; infinite while it is not.
     """
 
-    __slots__ = (
-        "_before",
-        "_expired",
-        "_more",
-        "_octets",
-        "_receive",
-        "_receiver",
-        "_scope",
-        "_send",
-        "_sender",
-        "_visits",
-        "answering",
-        "client",
-        "receiving",
-        "sending",
-        "told",
-    )
+    # not slots but defaults of the class: most requests set few of these, and one is made for each
+    answering = False
+    receiving = _NOT_WAITING
+    sending = _NOT_WAITING
+    _octets = 0
+    _receiver: asyncio.Task[Any] | None = None
+    _sender: asyncio.Task[Any] | None = None
+    _expired: asyncio.Task[Any] | None = None
+    _before = 0
 
     def __init__(self, visits: Visits, scope: Scope, receive: Receive, send: Send) -> None:
         self._visits = visits
@@ -131,16 +122,13 @@ class Visit:
         self._receive = receive
         self._send = send
         self._more = scope["type"] == "http"  # a socket has no body, and may be silent as long as it likes
-        self._octets = 0
-        self._receiver: asyncio.Task[Any] | None = None
-        self._sender: asyncio.Task[Any] | None = None
-        self._expired: asyncio.Task[Any] | None = None
-        self._before = 0
-        self.answering = False
         self.told: Told = []
-        self.client: Address | None = scope.get("client")
-        self.receiving = _NOT_WAITING
-        self.sending = _NOT_WAITING
+
+    @property
+    def client(self) -> Address | None:
+        """The other end of the connection."""
+        address = self._scope.get("client")
+        return _name(address) if address else None
 
     def check(self) -> None:
         """Is called once, before anything else is done for the request.
@@ -165,7 +153,7 @@ class Visit:
         Raises:
             BodyBoundError: rules 2 and 3.
         """
-        if not self._more or self.answering:  # then it is its leaving that is waited for
+        if not self._more:  # then it is its leaving that is waited for
             return await self._receive()
         self._receiver = asyncio.current_task()
         self.receiving = time.monotonic()
@@ -239,6 +227,11 @@ def _declared(scope: Mapping[str, Any]) -> int:
     return 0
 
 
+def _name(address: Sequence[Any]) -> Address:
+    """Returns host and port of an address; the port as text, which Granian makes of it."""
+    return str(address[0]), str(address[1])
+
+
 def _cut(clients: set[Address]) -> None:
     """Shuts the sockets of this process whose other ends are `clients` (rule 4); the server then lets them go.
 
@@ -247,7 +240,8 @@ def _cut(clients: set[Address]) -> None:
     for entry in Path("/dev/fd").iterdir():  # Linux and macOS
         try:
             with socket.socket(fileno=os.dup(int(entry.name))) as found:
-                if found.getpeername()[:2] in clients:
+                peer = found.getpeername()
+                if isinstance(peer, tuple) and _name(peer) in clients:
                     found.shutdown(socket.SHUT_RDWR)
         except OSError:  # no socket, not connected, or closed meanwhile
             continue
