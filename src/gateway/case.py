@@ -55,6 +55,11 @@ class Case:
         self.operation: Operation | None = None
         self._credential = credential_of(inbound)
 
+    @property
+    def has_credential(self) -> bool:
+        """Whether the caller claims to be somebody."""
+        return self._credential is not None
+
     def verdict(self) -> Verdict | None:
         """Returns the verdict; None if the body must be read first, `awaits` bytes of it.
 

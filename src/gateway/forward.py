@@ -15,6 +15,7 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from starlette.types import Receive, Send
@@ -175,6 +176,9 @@ async def _gathered(outbound: Outbound) -> Outbound:
                 break
     except ClientGoneError:
         raise ClientGoneError(sent=False) from None
+    except UploadBrokenError as error:
+        error.sent = False
+        raise
     await body.aclose()
     if len(pieces) != length:
         raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
@@ -245,8 +249,9 @@ class _Watch:
     async def _look(self) -> None:
         if self._body is not None:
             await self._body.over.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        with suppress(GatewayError):  # a client beyond its bounds is as good as gone
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
         self._gone = True
         if not self._held:
             self._task.cancel()

@@ -27,6 +27,15 @@ from models.facts import Facts, TokenRecord, UserRecord
 _HEADERS: Final = frozenset((b"auth-token", b"app-id", b"authorization"))
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,512}")
 _APPLICATION: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+NOT_VALID: Final = frozenset(
+    (
+        Reason.CREDENTIAL_MALFORMED,
+        Reason.CREDENTIAL_UNKNOWN,
+        Reason.CREDENTIAL_EXPIRED,
+        Reason.CREDENTIAL_REVOKED,
+    )
+)
+"""Why a credential is refused (rule 3)."""
 MAX_BASIC: Final = 2048
 """Bytes of a Basic credential that are decoded."""
 

@@ -8,11 +8,10 @@ touched before the verdict is audited.
 import logging
 import os
 import time
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.audit import AuditLine, shown_path
 from gateway.authorize import Verdict
@@ -22,11 +21,12 @@ from gateway.case import Case
 from gateway.effects import Effects
 from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError
-from gateway.identity import ANONYMOUS
+from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
 from gateway.routes import Operation
+from gateway.visits import Visit
 from gateway.worker import Worker
 
 LOG = logging.getLogger(__name__)
@@ -43,7 +43,13 @@ class _Trail:
     inbound: Inbound | None = None
     case: Case | None = None
     audited: bool = False
-    answering: bool = False
+
+    @property
+    def judged(self) -> Case:
+        """The case, once it was opened."""
+        if self.case is None:
+            raise LookupError("the request was refused before there was a case")
+        return self.case
 
 
 class Pipeline:
@@ -56,59 +62,76 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
         trail = _Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
-
-        def sending(message: Message) -> Awaitable[None]:
-            trail.answering = True
-            return send(message)
-
+        visit = self._worker.visits.begin(scope, receive, send)
         try:
-            await self._serve(trail, receive, sending)
+            await self._serve(trail, visit)
         except ClientGoneError:
             LOG.info("request %s: the client left, or its body ended wrongly", trail.request_id)
             if (
-                not trail.answering
+                not visit.answering
             ):  # the server tells a broken body and a client that left apart from nothing else
                 await self._refuse(
-                    trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), send
+                    trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), visit.send
                 )
         except GatewayError as error:
-            if trail.answering:
+            if visit.answering:
                 raise
-            await self._refuse(trail, error, send)
+            await self._refuse(trail, error, visit.send)
         except Exception:
             LOG.exception("request %s failed", trail.request_id)
-            if trail.answering:
+            if visit.answering:
                 raise
-            await self._refuse(trail, GatewayError(Reason.INTERNAL), send)
+            await self._refuse(trail, GatewayError(Reason.INTERNAL), visit.send)
+        finally:
+            self._worker.visits.end(visit)
 
-    async def _serve(self, trail: _Trail, receive: Receive, send: Send) -> None:
+    async def _serve(self, trail: _Trail, visit: Visit) -> None:
         """The stages, in order."""
+        visit.check()
         if trail.scope["type"] != "http":
             raise GatewayError(Reason.WEBSOCKET)
         worker = self._worker
         trail.inbound = Inbound.of(trail.scope, worker.trusted, trail.request_id)
-        case = trail.case = Case(trail.inbound, trail.bundle, worker.facts)
-        verdict = await self._verdict(case, receive)
+        verdict = await self._verdict(trail, trail.inbound, visit)
         self._audit(trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
-        operation = case.decided
-        passing = self._pass_on(case, operation, receive, send)
-        await (worker.to_its_end(passing) if operation.row.deletes else passing)
+        case = trail.judged
+        passing = self._pass_on(case, case.decided, visit)
+        await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 
-    async def _verdict(self, case: Case, receive: Receive) -> Verdict:
+    async def _verdict(self, trail: _Trail, inbound: Inbound, visit: Visit) -> Verdict:
         """Judges the request, reading its body where the row does."""
         worker = self._worker
-        verdict = await worker.facts.ask(case.verdict)
+        if worker.rates is not None:
+            worker.rates.arrived(inbound.client, visit.told)
+        verdict = await self._first(trail, inbound, visit)
+        case = trail.judged
         while verdict is None:
-            case.body = await read_body(receive, case.awaits or 0)
+            case.body = await read_body(visit.receive, case.awaits or 0)
             verdict = await worker.facts.ask(case.verdict)
         if case.identity.token_id:
             worker.note_use(case.identity)
-        worker.recent.note(case.identity, case.decided, case.inbound.client)
+        worker.recent.note(case.identity, case.decided, inbound.client)
         return verdict
 
-    async def _pass_on(self, case: Case, operation: Operation, receive: Receive, send: Send) -> None:
+    async def _first(self, trail: _Trail, inbound: Inbound, visit: Visit) -> Verdict | None:
+        """Judges as far as the head tells, and counts who asks; a credential that is not valid counts as a guess."""
+        worker, rates = self._worker, self._worker.rates
+        try:
+            case = trail.case = Case(inbound, trail.bundle, worker.facts)
+            if rates is not None and case.has_credential:
+                rates.may_guess(inbound.client)
+            verdict = await worker.facts.ask(case.verdict)
+        except GatewayError as error:
+            if rates is not None and error.reason in NOT_VALID:
+                rates.failed(inbound.client)
+            raise
+        if rates is not None:
+            rates.known(case.identity, visit.told)
+        return verdict
+
+    async def _pass_on(self, case: Case, operation: Operation, visit: Visit) -> None:
         worker = self._worker
         effects = (
             await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
@@ -118,7 +141,7 @@ class Pipeline:
         limit = worker.settings.limits.effects_answer
         tokens = worker.identity_tokens
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit, tokens)
-        await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
+        await carry(passage, worker.upstreams[operation.row.upstream], visit.receive, visit.send)
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True

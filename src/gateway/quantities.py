@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `30s`, `5m`, `24h`, `30d`; `64KiB`, `16MiB`."""
+"""Durations, sizes and rates as people write them: `30s`, `5m`, `24h`, `30d`; `64KiB`, `16MiB`; `10/s`, `600/h`."""
 
 import math
 import re
@@ -46,6 +46,28 @@ def octets(value: object) -> int:
     if size < 1:
         raise ValueError("must be a size: bytes, or a text such as `64KiB` or `16MiB`")
     return size
+
+
+def per_second(value: object) -> float:
+    """Returns the rate that `value` names, per second.
+
+    Args:
+        value: a number per second, or a text of a number, `/` and one of `s`, `m`, `h`, `d`.
+
+    Raises:
+        ValueError: it names no finite rate above zero.
+    """
+    rate = 0.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        rate = float(value)
+    elif isinstance(value, str):
+        count, slash, unit = (part.strip() for part in value.partition("/"))
+        unit = unit if slash else "s"
+        if (parts := _FORM.fullmatch(count)) and not parts[2] and unit in ("s", "m", "h", "d"):
+            rate = float(parts[1]) / _SECONDS[unit]
+    if math.isfinite(rate) and rate > 0:
+        return rate
+    raise ValueError("must be a rate: a number per second, or a text such as `10/s`, `100/m` or `600/h`")
 
 
 def duration_text(value: float) -> str:

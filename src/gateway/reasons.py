@@ -26,6 +26,13 @@ class Reason(StrEnum):
     BAD_METHOD = "bad-method"
     BAD_BODY = "bad-body"
     BODY_TOO_LARGE = "body-too-large"
+    BODY_SLOW = "body-slow"
+    HEAD_TOO_LARGE = "head-too-large"
+    OVERLOADED = "overloaded"
+    ADDRESS_RATE = "address-rate"
+    GUESS_RATE = "guess-rate"
+    USER_RATE = "user-rate"
+    TOKEN_RATE = "token-rate"  # noqa: S105 - no secret
     WEBSOCKET = "websocket"
     CREDENTIAL_MALFORMED = "credential-malformed"
     CREDENTIAL_UNKNOWN = "credential-unknown"
@@ -92,7 +99,14 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.BAD_HEADERS: _row("request", 400, "the headers can be read in two ways", Reason.BAD_HEADERS),
     Reason.BAD_METHOD: _row("request", 405, "this method is not known here", Reason.BAD_METHOD),
     Reason.BAD_BODY: _row("request", 400, "the body is not what this operation takes", Reason.BAD_BODY),
-    Reason.BODY_TOO_LARGE: _row("request", 413, "the body is larger than this operation reads", Reason.BODY_TOO_LARGE),
+    Reason.BODY_TOO_LARGE: _row("request", 413, "the body is larger than this operation takes", Reason.BODY_TOO_LARGE),
+    Reason.BODY_SLOW: _row("request", 408, "nothing more of the body came for too long", Reason.BODY_SLOW),
+    Reason.HEAD_TOO_LARGE: _row("request", 431, "the headers are too many or too long", Reason.HEAD_TOO_LARGE),
+    Reason.OVERLOADED: _row("request", 503, "too many requests are under way: try again in a moment", Reason.OVERLOADED),
+    Reason.ADDRESS_RATE: _row("request", 429, "too many requests from this address: try again later", Reason.ADDRESS_RATE),
+    Reason.GUESS_RATE: _row("identity", 429, "too many credentials from this address were not valid: try again later", Reason.GUESS_RATE),
+    Reason.USER_RATE: _row("identity", 429, "you have sent too many requests: try again later", Reason.USER_RATE),
+    Reason.TOKEN_RATE: _row("identity", 429, "too many requests were sent with this token: try again later", Reason.TOKEN_RATE),
     Reason.WEBSOCKET: _row("request", 403, "WebSockets are not served here", Reason.WEBSOCKET),
     Reason.CREDENTIAL_MALFORMED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_UNKNOWN: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),

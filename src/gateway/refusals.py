@@ -10,9 +10,9 @@ _CHALLENGES = (
     (b"www-authenticate", b'Basic realm="mediagate", charset="UTF-8"'),
     (b"www-authenticate", b"Bearer"),
 )
-_BAD_REQUEST = 400
 _UNAUTHENTICATED = 401
-_UNAVAILABLE = 503
+_LATER = frozenset((429, 503))
+_FRAMED_WRONGLY = frozenset((400, 408, 413, 431))
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -37,8 +37,10 @@ def refusal(error: GatewayError, request_id: str, hidden: frozenset[Reason]) -> 
     ]
     if status == _UNAUTHENTICATED:
         headers.extend(_CHALLENGES)
-    if status == _BAD_REQUEST:  # whoever reads it in another way reads what follows in another way too
+    if (
+        status in _FRAMED_WRONGLY
+    ):  # whoever reads it in another way, or not to its end, reads what follows so too
         headers.append((b"connection", b"close"))
-    if status == _UNAVAILABLE:
-        headers.append((b"retry-after", b"1"))
+    if status in _LATER:
+        headers.append((b"retry-after", b"%d" % error.retry_after))
     return status, headers, body

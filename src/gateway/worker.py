@@ -17,10 +17,12 @@ from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
+from gateway.limits import Rates
 from gateway.reasons import Reason
 from gateway.reload import Gate
 from gateway.settings import Settings
 from gateway.upstream import Upstream
+from gateway.visits import Visits
 from gateway.warming import Recent
 from gateway.watching import Watcher
 from models.networks import NetworkSet
@@ -43,6 +45,8 @@ class Worker:
         bundle: what decides now; replaced whole, so a request reads it once.
         policies: follows the policies folder and replaces the bundle.
         recent: what was asked lately, to warm a new bundle with.
+        visits: the requests under way.
+        rates: how often somebody may ask; None if nothing limits that.
         store: where facts are kept.
         facts: the facts at hand.
         audit: where decisions are recorded.
@@ -64,6 +68,8 @@ class Worker:
         self.trusted: NetworkSet = settings.proxies.networks
         self.hidden: frozenset[Reason] = frozenset(settings.refusals.hide)
         self.recent = Recent()
+        self.visits = Visits(settings.limits)
+        self.rates = Rates.of(settings.rates, settings.server.workers)
         self._uses: dict[str, datetime] = {}
         self._unfinished: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
@@ -104,6 +110,8 @@ class Worker:
             self.policies = Watcher(gate, opening, self._adopt)
             self.policies.start()
             stack.push_async_callback(self.policies.stop)
+            self.visits.start()
+            stack.callback(self.visits.stop)
             stack.push_async_callback(self._finish)
             self._stack = stack.pop_all()
         _spare_the_collector()

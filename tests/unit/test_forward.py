@@ -440,3 +440,37 @@ async def test_framing_with_two_readings_is_refused(headers: list[tuple[bytes, b
     """Two framings, or a length that is no number, are no request."""
     with pytest.raises(GatewayError, match="bad-headers"):
         body_of(headers, Client().receive)
+
+
+class Bounded(Client):
+    """A client whose server finds at the end of `body` that there is too much of it."""
+
+    async def receive(self) -> dict[str, Any]:
+        """What the server hands over, or finds."""
+        if self._messages:
+            return await super().receive()
+        raise UploadBrokenError("too much")
+
+
+async def test_a_small_body_beyond_its_bounds_has_reached_nobody() -> None:
+    """What fails while a body is gathered says that the backend saw nothing, so that effects can be taken back."""
+    async with backend_of(answering(OK)) as (backend, upstream):
+        client = Bounded(b"abc", breaks_off=True)
+        with pytest.raises(UploadBrokenError) as broken:
+            await forward(put(client, 9), upstream, client.receive, client.send)
+    assert not broken.value.sent
+    assert backend.visits == []
+
+
+async def test_a_client_beyond_its_bounds_during_the_answer_has_left() -> None:
+    """What is found while its leaving is waited for ends the request, and is not lost in a task of its own."""
+
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        await visit.left()
+
+    client = Bounded(b"")
+    async with backend_of(script) as (_, upstream):
+        with pytest.raises(ClientGoneError):
+            await asyncio.wait_for(forward(get(), upstream, client.receive, client.send), 5)

@@ -1,10 +1,10 @@
-"""Durations and sizes as people write them."""
+"""Durations, sizes and rates as people write them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.quantities import duration_text, octets, seconds, size_text
+from gateway.quantities import duration_text, octets, per_second, seconds, size_text
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,47 @@ def test_fraction_of_a_second_is_printed_in_seconds() -> None:
 def test_size_text_reads_back(value: int) -> None:
     """What is printed as a size is read as the same one."""
     assert octets(size_text(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (1, 1.0),
+        (0.5, 0.5),
+        ("30", 30.0),
+        ("30/s", 30.0),
+        ("90/m", 1.5),
+        ("1.8 / h", 0.0005),
+        ("86400/d", 1.0),
+    ],
+)
+def test_rate_is_read_with_its_unit(written: object, meant: float) -> None:
+    """A number is per second, a text carries its unit."""
+    assert per_second(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "/s",
+        "-1/s",
+        "5/x",
+        "5/ms",
+        "5m",
+        "5m/s",
+        "5/",
+        "5/s/s",
+        "0/s",
+        0,
+        -1,
+        True,
+        None,
+        float("nan"),
+        float("inf"),
+    ],
+)
+def test_what_is_no_rate_is_refused(written: object) -> None:
+    """Zero, negative, unending and unreadable rates are errors, so that no limit is switched off by mistake."""
+    with pytest.raises(ValueError, match="must be a rate"):
+        per_second(written)

@@ -11,6 +11,7 @@ Rules:
 | file | what it holds |
 |---|---|
 | `sections` | the settings themselves, with defaults and descriptions |
+| `rates` | how often somebody may ask |
 | `forms` | what values look like: durations, networks, addresses |
 | `credential` | what a backend is sent to prove who calls, and where its secret comes from |
 | `identity_token` | signed tokens that tell backends who asks |
@@ -31,6 +32,7 @@ from gateway.settings.catalogue import Setting, settings_of
 from gateway.settings.forms import Loading, UpstreamName, is_own_address, loading
 from gateway.settings.identity_token import IdentityTokenSection
 from gateway.settings.mistakes import sentence
+from gateway.settings.rates import RatesSection
 from gateway.settings.reading import Keys, chosen_file, misspelled_variables, read_written
 from gateway.settings.sections import (
     AuditSection,
@@ -61,6 +63,7 @@ class Settings(Section):
     audit: AuditSection = AuditSection()
     refusals: RefusalsSection = RefusalsSection()
     limits: LimitsSection = LimitsSection()
+    rates: RatesSection = RatesSection()
     identity_token: IdentityTokenSection = IdentityTokenSection()
     upstreams: Mapping[UpstreamName, UpstreamSection] = Field(default={})
 

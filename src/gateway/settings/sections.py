@@ -29,6 +29,7 @@ from models.networks import NetworkSet
 
 Port = Annotated[int, Field(ge=0, le=65535), Form("whole number")]
 Count = Annotated[int, Field(ge=1), Form("whole number")]
+Headers = Annotated[int, Field(ge=1, le=100), Form("whole number")]
 Waiting = Annotated[int, Field(ge=0), Form("whole number")]
 Watching = Annotated[Literal["notify", "poll"], Form("`notify` or `poll`")]
 
@@ -165,6 +166,22 @@ class LimitsSection(Section):
         default=65_536, description="largest backend answer that an effect reads an id from"
     )
     facts_cached: Count = Field(default=200_000, description="facts that one worker keeps at hand")
+    in_flight: Count = Field(
+        default=2_000, description="requests under way in one worker; more are refused at once (503)"
+    )
+    headers: Headers = Field(
+        default=100, description="headers of a request, at most 100; more are refused (431)"
+    )
+    head: Size = Field(default=65_536, description="names and values of a request's headers together (431)")
+    body: Size = Field(
+        default=68_719_476_736, description="largest body of a request that goes on to a backend (413)"
+    )
+    body_timeout: Duration = Field(
+        default=30.0, description="time in which a client sends nothing of its body (408)"
+    )
+    answer_timeout: Duration = Field(
+        default=60.0, description="time in which a client takes nothing of its answer; it is cut"
+    )
 
 
 class UpstreamSection(Section):
