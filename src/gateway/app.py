@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
+from gateway.forward_auth import in_front
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.worker import Worker
@@ -36,7 +37,7 @@ class OwnPage(Route):
         return (match, more) if match is Match.FULL else (Match.NONE, {})
 
 
-def create() -> Starlette:
+def create() -> ASGIApp:
     """Returns the application for the settings that the environment names; the server calls this in each worker."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -44,7 +45,7 @@ def create() -> Starlette:
     return application(Worker(Settings.load(serving=True)))
 
 
-def application(worker: Worker) -> Starlette:
+def application(worker: Worker) -> ASGIApp:
     """Returns the application over one worker; its lifespan starts and stops the worker."""
 
     @asynccontextmanager
@@ -77,7 +78,7 @@ def application(worker: Worker) -> Starlette:
     app.router.redirect_slashes = (
         False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
     )
-    return app
+    return in_front(app, worker)
 
 
 async def _end_when_orphaned() -> None:

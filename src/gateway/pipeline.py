@@ -32,7 +32,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Trail:
+class Trail:
     """What is known of a request so far, for its one audit line."""
 
     request_id: str
@@ -54,7 +54,7 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
-        trail = _Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
+        trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
 
         async def sending(message: Message) -> None:
             trail.answering = True
@@ -80,7 +80,7 @@ class Pipeline:
                 raise
             await self._refuse(trail, GatewayError(Reason.INTERNAL), send)
 
-    async def _serve(self, trail: _Trail, receive: Receive, send: Send) -> None:
+    async def _serve(self, trail: Trail, receive: Receive, send: Send) -> None:
         """The stages, in order."""
         if trail.scope["type"] != "http":
             raise GatewayError(Reason.WEBSOCKET)
@@ -118,11 +118,11 @@ class Pipeline:
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit)
         await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
 
-    def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
+    def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True
         self._worker.audit.write(audit_line(trail, verdict, error, self._worker.facts.revision))
 
-    async def _refuse(self, trail: _Trail, error: GatewayError, send: Send) -> None:
+    async def _refuse(self, trail: Trail, error: GatewayError, send: Send) -> None:
         if trail.audited:
             LOG.info("request %s: %s", trail.request_id, error)
         else:
@@ -140,9 +140,7 @@ class Pipeline:
         await send({"type": "http.response.body", "body": content})
 
 
-def audit_line(
-    trail: _Trail, verdict: Verdict | None, error: GatewayError | None, revision: int
-) -> AuditLine:
+def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None, revision: int) -> AuditLine:
     """Returns the line for a verdict, or for an error before there was one."""
     inbound, case = trail.inbound, trail.case
     identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)

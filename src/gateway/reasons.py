@@ -27,11 +27,13 @@ class Reason(StrEnum):
     BAD_BODY = "bad-body"
     BODY_TOO_LARGE = "body-too-large"
     WEBSOCKET = "websocket"
+    FORWARD_AUTH_PEER = "forward-auth-peer"
     CREDENTIAL_MALFORMED = "credential-malformed"
     CREDENTIAL_UNKNOWN = "credential-unknown"
     CREDENTIAL_EXPIRED = "credential-expired"
     CREDENTIAL_REVOKED = "credential-revoked"
     NO_ROUTE = "no-route"
+    GATEWAY_ONLY = "gateway-only"
     SIGNED_IN = "signed-in"
     USER_STATUS = "user-status"
     DOMAIN = "domain"
@@ -94,11 +96,13 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.BAD_BODY: _row("request", 400, "the body is not what this operation takes", Reason.BAD_BODY),
     Reason.BODY_TOO_LARGE: _row("request", 413, "the body is larger than this operation reads", Reason.BODY_TOO_LARGE),
     Reason.WEBSOCKET: _row("request", 403, "WebSockets are not served here", Reason.WEBSOCKET),
+    Reason.FORWARD_AUTH_PEER: _row("request", 403, "this address may not ask for the requests of others", Reason.FORWARD_AUTH_PEER),
     Reason.CREDENTIAL_MALFORMED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_UNKNOWN: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_EXPIRED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_EXPIRED),
     Reason.CREDENTIAL_REVOKED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_REVOKED),
     Reason.NO_ROUTE: _row("routes", 403, "no route of this gateway covers the request", Reason.NO_ROUTE),
+    Reason.GATEWAY_ONLY: _row("routes", 403, "this operation works only through the gateway itself, not behind another proxy", Reason.GATEWAY_ONLY),
     Reason.SIGNED_IN: _row("authorize", 401, _SIGN_IN, Reason.SIGNED_IN),
     Reason.USER_STATUS: _row("authorize", 403, "the account is not active", Reason.USER_STATUS),
     Reason.DOMAIN: _row("authorize", 403, "your system domain is not active", Reason.DOMAIN),

@@ -32,6 +32,7 @@ from gateway.settings.mistakes import sentence
 from gateway.settings.reading import Keys, chosen_file, misspelled_variables, read_written
 from gateway.settings.sections import (
     AuditSection,
+    ForwardAuthSection,
     LimitsSection,
     PoliciesSection,
     ProxiesSection,
@@ -55,6 +56,7 @@ class Settings(Section):
     store: StoreSection = StoreSection()
     policies: PoliciesSection = PoliciesSection()
     proxies: ProxiesSection = ProxiesSection()
+    forward_auth: ForwardAuthSection = ForwardAuthSection()
     audit: AuditSection = AuditSection()
     refusals: RefusalsSection = RefusalsSection()
     limits: LimitsSection = LimitsSection()
