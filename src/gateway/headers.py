@@ -229,15 +229,19 @@ def request_headers(
     passing.append((b"host", forwarding.host if host is None else host))
     passing += _about_client(forwarding.client, forwarding.scheme, forwarding.host)
     passing.append((b"x-request-id", forwarding.request_id.encode()))
-    if forwarding.user:
-        passing.append((b"x-mediagate-user", _escaped(forwarding.user)))
-    if forwarding.domain:
-        passing.append((b"x-mediagate-domain", _escaped(forwarding.domain)))
+    passing += identity_headers(forwarding.user, forwarding.domain)
     if credential.pair is not None:
         passing.append(credential.pair)
     elif credential.kind is CredentialKind.PASS and not forwarding.authorization_is_ours:
         passing += [pair for pair in received if pair[0] == b"authorization"]
     return passing
+
+
+@lru_cache(maxsize=4096)
+def identity_headers(user: str, domain: str) -> tuple[Pair, ...]:
+    """Returns who asks as backends are told it, percent-encoded; nothing of what is empty."""
+    pairs = ((b"x-mediagate-user", user), (b"x-mediagate-domain", domain))
+    return tuple((name, _escaped(value)) for name, value in pairs if value)
 
 
 def response_headers(answered: Iterable[Pair], request_id: str) -> list[Pair]:
@@ -291,7 +295,6 @@ def _about_client(client: str, scheme: str, host: bytes) -> tuple[Pair, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
 def _escaped(text: str) -> bytes:
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], text.encode())
 

@@ -51,7 +51,7 @@ MAX_SEGMENTS: Final = 256
 _SINGLE: Final = frozenset((b"host", b"authorization", b"app-id", b"auth-token", b"content-length", b"content-type", b"destination"))  # fmt: skip
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _PATH: Final = re.compile(rb"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/\[\]^|]|%[0-9A-Fa-f]{2})*")
-_QUERY: Final = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+_QUERY: Final = re.compile(rb"(?:[!$&-;=?-~]|%[0-9A-Fa-f]{2})*")
 _REFUSED_CODES: Final = re.compile(rb"%(?:2[efEF]|5[cC])")
 _DOUBLE: Final = re.compile(r"%(?:2[efEF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])")
 _NEEDLESS: Final = re.compile(
@@ -169,7 +169,7 @@ def _raw_target(scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
         raise GatewayError(Reason.BAD_TARGET, "the path has bytes that must be percent-encoded")
     if _REFUSED_CODES.search(path):
         raise GatewayError(Reason.BAD_TARGET, "the path has an encoded slash, dot or backslash")
-    if not _QUERY.fullmatch(query) or b"#" in query:
+    if not _QUERY.fullmatch(query):
         raise GatewayError(Reason.BAD_TARGET, "the query has bytes that must be percent-encoded")
     return path, query
 

@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Trail:
+class Trail:
     """What is known of a request so far, for its one audit line."""
 
     request_id: str
@@ -61,7 +61,7 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
-        trail = _Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
+        trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
         visit = self._worker.visits.begin(scope, receive, send)
         try:
             await self._serve(trail, visit)
@@ -85,7 +85,7 @@ class Pipeline:
         finally:
             self._worker.visits.end(visit)
 
-    async def _serve(self, trail: _Trail, visit: Visit) -> None:
+    async def _serve(self, trail: Trail, visit: Visit) -> None:
         """The stages, in order."""
         visit.check()
         if trail.scope["type"] != "http":
@@ -100,7 +100,7 @@ class Pipeline:
         passing = self._pass_on(case, case.decided, visit)
         await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 
-    async def _verdict(self, trail: _Trail, inbound: Inbound, visit: Visit) -> Verdict:
+    async def _verdict(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict:
         """Judges the request, reading its body where the row does."""
         worker = self._worker
         if worker.rates is not None:
@@ -115,7 +115,7 @@ class Pipeline:
         worker.recent.note(case.identity, case.decided, inbound.client)
         return verdict
 
-    async def _first(self, trail: _Trail, inbound: Inbound, visit: Visit) -> Verdict | None:
+    async def _first(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict | None:
         """Judges as far as the head tells, and counts who asks; a credential that is not valid counts as a guess."""
         worker, rates = self._worker, self._worker.rates
         try:
@@ -143,11 +143,11 @@ class Pipeline:
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit, tokens)
         await carry(passage, worker.upstreams[operation.row.upstream], visit.receive, visit.send)
 
-    def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
+    def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True
         self._worker.audit.write(audit_line(trail, verdict, error, self._worker.facts.revision))
 
-    async def _refuse(self, trail: _Trail, error: GatewayError, send: Send) -> None:
+    async def _refuse(self, trail: Trail, error: GatewayError, send: Send) -> None:
         if trail.audited:
             LOG.info("request %s: %s", trail.request_id, error)
         else:
@@ -165,9 +165,7 @@ class Pipeline:
         await send({"type": "http.response.body", "body": content})
 
 
-def audit_line(
-    trail: _Trail, verdict: Verdict | None, error: GatewayError | None, revision: int
-) -> AuditLine:
+def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None, revision: int) -> AuditLine:
     """Returns the line for a verdict, or for an error before there was one."""
     inbound, case = trail.inbound, trail.case
     identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)

@@ -34,11 +34,13 @@ class Reason(StrEnum):
     USER_RATE = "user-rate"
     TOKEN_RATE = "token-rate"  # noqa: S105 - no secret
     WEBSOCKET = "websocket"
+    FORWARD_AUTH_PEER = "forward-auth-peer"
     CREDENTIAL_MALFORMED = "credential-malformed"
     CREDENTIAL_UNKNOWN = "credential-unknown"
     CREDENTIAL_EXPIRED = "credential-expired"
     CREDENTIAL_REVOKED = "credential-revoked"
     NO_ROUTE = "no-route"
+    GATEWAY_ONLY = "gateway-only"
     SIGNED_IN = "signed-in"
     USER_STATUS = "user-status"
     DOMAIN = "domain"
@@ -108,11 +110,13 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.USER_RATE: _row("identity", 429, "you have sent too many requests: try again later", Reason.USER_RATE),
     Reason.TOKEN_RATE: _row("identity", 429, "too many requests were sent with this token: try again later", Reason.TOKEN_RATE),
     Reason.WEBSOCKET: _row("request", 403, "WebSockets are not served here", Reason.WEBSOCKET),
+    Reason.FORWARD_AUTH_PEER: _row("request", 403, "this address may not ask for the requests of others", Reason.FORWARD_AUTH_PEER),
     Reason.CREDENTIAL_MALFORMED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_UNKNOWN: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_EXPIRED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_EXPIRED),
     Reason.CREDENTIAL_REVOKED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_REVOKED),
     Reason.NO_ROUTE: _row("routes", 403, "no route of this gateway covers the request", Reason.NO_ROUTE),
+    Reason.GATEWAY_ONLY: _row("routes", 403, "this operation works only through the gateway itself, not behind another proxy", Reason.GATEWAY_ONLY),
     Reason.SIGNED_IN: _row("authorize", 401, _SIGN_IN, Reason.SIGNED_IN),
     Reason.USER_STATUS: _row("authorize", 403, "the account is not active", Reason.USER_STATUS),
     Reason.DOMAIN: _row("authorize", 403, "your system domain is not active", Reason.DOMAIN),

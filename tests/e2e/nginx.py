@@ -1,4 +1,4 @@
-"""A real nginx on loopback: one that serves a folder and takes uploads into it, and one that caches."""
+"""A real nginx on loopback: one that serves a folder and takes uploads into it, and one that caches, and one whose servers a test writes."""
 
 import socket
 import subprocess
@@ -50,6 +50,18 @@ http {{
 """
 
 
+_BARE: Final = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  {servers}
+}}
+"""
+
+
 @contextmanager
 def nginx(folder: Path, root: Path) -> Iterator[str]:
     """Runs nginx until the block ends; yields its address.
@@ -75,8 +87,21 @@ def caching_nginx(folder: Path, url: str) -> Iterator[str]:
 
 
 @contextmanager
-def _running(folder: Path, configuration: str, **values: object) -> Iterator[str]:
-    program, port = needed("nginx"), free_port()
+def serving_nginx(folder: Path, servers: str, port: int) -> Iterator[str]:
+    """Runs nginx with the servers that a test writes until the block ends; yields its address.
+
+    Args:
+        folder: for its own files; it must exist.
+        servers: what stands in `http { }`, with a server that listens at `port`.
+        port: of the loopback.
+    """
+    with _running(folder, _BARE, port, servers=servers) as address:
+        yield address
+
+
+@contextmanager
+def _running(folder: Path, configuration: str, port: int = 0, **values: object) -> Iterator[str]:
+    program, port = needed("nginx"), port or free_port()
     (folder / "nginx.conf").write_text(configuration.format(folder=folder, port=port, **values))
     command = (program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"))
     process = subprocess.Popen(command)

@@ -36,6 +36,7 @@ from gateway.settings.rates import RatesSection
 from gateway.settings.reading import Keys, chosen_file, misspelled_variables, read_written
 from gateway.settings.sections import (
     AuditSection,
+    ForwardAuthSection,
     LimitsSection,
     PoliciesSection,
     ProxiesSection,
@@ -60,6 +61,7 @@ class Settings(Section):
     store: StoreSection = StoreSection()
     policies: PoliciesSection = PoliciesSection()
     proxies: ProxiesSection = ProxiesSection()
+    forward_auth: ForwardAuthSection = ForwardAuthSection()
     audit: AuditSection = AuditSection()
     refusals: RefusalsSection = RefusalsSection()
     limits: LimitsSection = LimitsSection()

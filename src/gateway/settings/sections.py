@@ -142,6 +142,20 @@ class ProxiesSection(Section):
         return NetworkSet.of(self.trusted)
 
 
+class ForwardAuthSection(Section):
+    """Which proxies ask for a verdict and carry the traffic themselves."""
+
+    peers: Networks = Field(
+        default=(),
+        description="proxies that may ask for a verdict on their clients' requests; none closes the pages",
+    )
+
+    @property
+    def networks(self) -> NetworkSet:
+        """The peers, ready to be asked."""
+        return NetworkSet.of(self.peers)
+
+
 class AuditSection(Section):
     """Where decisions are recorded."""
 
