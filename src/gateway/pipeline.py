@@ -18,6 +18,7 @@ from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
 from gateway.case import Case
+from gateway.cutting import Carrying
 from gateway.effects import Effects
 from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError
@@ -92,7 +93,7 @@ class Pipeline:
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
         operation = case.decided
-        passing = self._pass_on(case, operation, receive, send)
+        passing = self._pass_on(case, operation, worker.facts.revision, receive, send)
         await (worker.to_its_end(passing) if operation.row.deletes else passing)
 
     async def _verdict(self, case: Case, receive: Receive) -> Verdict:
@@ -107,7 +108,9 @@ class Pipeline:
         worker.recent.note(case.identity, case.decided, case.inbound.client)
         return verdict
 
-    async def _pass_on(self, case: Case, operation: Operation, receive: Receive, send: Send) -> None:
+    async def _pass_on(
+        self, case: Case, operation: Operation, revision: int, receive: Receive, send: Send
+    ) -> None:
         worker = self._worker
         effects = (
             await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
@@ -116,7 +119,8 @@ class Pipeline:
         )
         limit = worker.settings.limits.effects_answer
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit)
-        await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
+        with Carrying(worker.running, case, revision, effects):
+            await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True

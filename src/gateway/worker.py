@@ -17,6 +17,7 @@ from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.reasons import Reason
+from gateway.rejudging import Rejudging
 from gateway.reload import Gate
 from gateway.settings import Settings
 from gateway.upstream import Upstream
@@ -44,6 +45,7 @@ class Worker:
         recent: what was asked lately, to warm a new bundle with.
         store: where facts are kept.
         facts: the facts at hand.
+        running: what is being carried, judged again.
         audit: where decisions are recorded.
         upstreams: the backends by name.
     """
@@ -52,6 +54,7 @@ class Worker:
     policies: Watcher
     store: Store
     facts: FactsKeeper
+    running: Rejudging
     audit: AuditLog
     upstreams: dict[str, Upstream]
 
@@ -91,6 +94,9 @@ class Worker:
             )
             await self.facts.start()
             stack.push_async_callback(self.facts.stop)
+            self.running = Rejudging(self.facts, lambda: self.bundle, self.audit, settings.limits)
+            self.running.start()
+            stack.push_async_callback(self.running.stop)
             self.upstreams = {}
             for name, upstream in settings.upstream_settings().items():
                 self.upstreams[name] = Upstream(upstream)

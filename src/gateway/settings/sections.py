@@ -164,6 +164,16 @@ class LimitsSection(Section):
         default=65_536, description="largest backend answer that an effect reads an id from"
     )
     facts_cached: Count = Field(default=200_000, description="facts that one worker keeps at hand")
+    rejudge_within: Duration = Field(
+        default=5.0, description="time in which running traffic is cut after its right has ended"
+    )
+    expiry_grace: Duration = Field(
+        default=300.0, description="time for running traffic to finish after its token has expired"
+    )
+    unjudged: Duration = Field(
+        default=60.0,
+        description="time for which running traffic goes on, when its turn to be judged again comes, while the store does not answer",
+    )
 
 
 class UpstreamSection(Section):
