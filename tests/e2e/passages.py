@@ -9,7 +9,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -213,7 +213,7 @@ def change(home: House, work: Callable[[Session], object]) -> None:
 def person(home: House) -> Person:
     """Makes somebody new, who may come from this machine's usual address only."""
     name = f"p{next(_NUMBERS)}"
-    issued: list[tuple[Token, str]] = []
+    issued: list[str] = []
 
     def make(session: Session) -> None:
         changes.create_user(session, "main", f"{name}@example.org", id_=name, type=UserType.STANDARD)
@@ -222,16 +222,13 @@ def person(home: House) -> Person:
         changes.add_member(session, name, name)
         changes.allow_network(session, "main", HOME_ADDRESS, group_id=name)
         changes.register_object(session, ObjectKey("asset", name), "main", owner_id="ada")
-        changes.grant(session, ObjectKey("asset", name), f"user:{name}", EVERYTHING)
+        changes.grant(session, ObjectKey("asset", name), f"user:{name}", EVERYTHING, propagates=False)
         changes.grant(session, ObjectKey("file", "/files"), f"user:{name}", EVERYTHING, propagates=True)
-        issued.append(changes.issue_token(session, name, "main-app"))
-        session.flush()
-        issued[0] = (session.merge(issued[0][0]), issued[0][1])
-        ids.append(issued[0][0].id)
+        token, text = changes.issue_token(session, name, "main-app")
+        issued.extend((token.id, text))
 
-    ids: list[str] = []
     change(home, make)
-    return Person(name, ids[0], f"authorization: Bearer {issued[0][1]}")
+    return Person(name, issued[0], f"authorization: Bearer {issued[1]}")
 
 
 @contextmanager
@@ -239,20 +236,16 @@ def passing(home: House, slow: Slow, who: Person, *targets: str) -> Iterator[lis
     """Opens passages, waits until the backend has all of them in flow, and ends them with the block."""
     home.backend.use(slow)
     passages: list[Passage] = []
-    try:
+    with ExitStack() as stack:
+        stack.callback(slow.finish.set)
         for target in targets:
             method, _, path = target.partition(" ")
-            with_asset = path.replace("ASSET", who.name)
-            line = home.line()
-            passages.append(Passage(line.__enter__(), slow, method, with_asset, who.header))
-        assert eventually(lambda: len(home.backend.requests) == len(targets))
-        assert eventually(lambda: all(_flows(slow, each) for each in passages))
+            line = stack.enter_context(home.line())
+            passages.append(Passage(line, slow, method, path.replace("ASSET", who.name), who.header))
+            stack.callback(passages[-1].end)
+        assert eventually(lambda: len(home.backend.requests) == len(targets), 5)
+        assert eventually(lambda: all(_flows(slow, each) for each in passages), 5)
         yield passages
-    finally:
-        slow.finish.set()
-        for each in passages:
-            each.end()
-            each._line.socket.close()  # noqa: SLF001 - of this file
 
 
 def _flows(slow: Slow, passage: Passage) -> bool:
