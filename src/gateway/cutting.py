@@ -13,16 +13,17 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from gateway.carried import Carried
 from gateway.case import Case
 from gateway.effects import Effects
 from gateway.errors import GatewayError
-from gateway.rejudging import Carried, Rejudging
+from gateway.rejudging import Rejudging
 
 
-class Carrying:
+class Carrying(Carried):
     """A context manager around the carrying of one request, within one task; raises why it was cut."""
 
-    __slots__ = ("_cancelling", "_case", "_effects", "_error", "_one", "_registry", "_revision", "_task")
+    __slots__ = ("_effects", "_error", "_registry", "_task")
 
     def __init__(self, registry: Rejudging, case: Case, revision: int, effects: Effects | None) -> None:
         """Takes what was allowed.
@@ -33,39 +34,38 @@ class Carrying:
             revision: of the facts that allowed it.
             effects: what its success makes true; None if nothing.
         """
-        self._registry, self._case, self._revision, self._effects = registry, case, revision, effects
+        super().__init__(case, revision)
+        self._registry, self._effects = registry, effects
         self._error: GatewayError | None = None
-        self._one: Carried | None = None
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("carrying runs in a task")
-        self._task, self._cancelling = task, task.cancelling()
-        self._one = self._registry.enter(self._case, self._cut, self._revision)
+        self._task = task
+        self._registry.take(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Turns the cancellation by `_cut` into its reason; leaves others be.
+        """Turns the cancellation by `cut` into its reason; leaves others be.
 
         Raises:
             GatewayError: why the request was cut.
         """
-        one, self._one = self._one, None  # no cycle stays for the collector
-        if one is not None:
-            self._registry.leave(one)
+        self._registry.leave(self)
         if self._error is None:
             return
-        ours = self._task.uncancel() <= self._cancelling
-        if ours and isinstance(raised, asyncio.CancelledError):
+        if not self._task.uncancel() and isinstance(raised, asyncio.CancelledError):
             raise self._error from None
 
-    def _cut(self, error: GatewayError) -> bool:
+    def cut(self, error: GatewayError) -> bool:
+        """Cancels the task, or returns False (rules 2 and 3)."""
         effects = self._effects
         if effects is not None and (effects.writing or (effects.ended and effects.must_finish)):
             return False
-        self._error = error
+        if not self._task.cancelling():  # who cancels already, a stopping server, is not to be hidden
+            self._error = error
         self._task.cancel()
         return True

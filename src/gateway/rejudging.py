@@ -19,17 +19,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
-from gateway.audit import AuditLine, AuditLog, shown_path
-from gateway.authorize import Verdict
+from gateway.audit import AuditLog
 from gateway.bundle import Bundle
+from gateway.carried import Called, Carried, Cut, Outcome, line_of
 from gateway.case import Case
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
-from gateway.reasons import TABLE, Reason
+from gateway.reasons import Reason
 from gateway.settings.sections import LimitsSection
 from models.facts import MissingFactError
 
@@ -46,28 +46,6 @@ BATCH: Final = 64
 """Passages whose missing facts are loaded together."""
 
 T = TypeVar("T")
-Cut = Callable[[GatewayError], bool | None]
-"""Ends a passage, in no way that looks like a clean end; False if that must wait: it is asked again in the next round."""
-
-
-class Carried:
-    """One passage as the registry knows it; made by `Rejudging.enter`."""
-
-    __slots__ = ("begun", "case", "cut", "judged", "revision")
-
-    def __init__(self, case: Case, cut: Cut, revision: int) -> None:
-        self.case = case
-        self.cut = cut
-        self.revision = revision
-        self.begun = self.judged = time.monotonic()
-
-
-class _Outcome(NamedTuple):
-    """What judging again gave: `error` says why the passage ends; None lets it go on."""
-
-    case: Case
-    verdict: Verdict | None
-    error: GatewayError | None
 
 
 class Rejudging:
@@ -107,10 +85,14 @@ class Rejudging:
             cut: ends the passage; called on the loop, at most once more after it returned anything but False.
             revision: of the facts that allowed it; None if nothing was awaited since.
         """
-        case.carried = self._grace
-        one = Carried(case, cut, self._facts.revision if revision is None else revision)
-        self._carried[one] = None
+        one = Called(case, self._facts.revision if revision is None else revision, cut)
+        self.take(one)
         return one
+
+    def take(self, one: Carried) -> None:
+        """Takes a passage as `enter` does."""
+        one.case.carried = self._grace
+        self._carried[one] = None
 
     def leave(self, one: Carried) -> None:
         """Forgets a passage that has ended; harmless if it was cut."""
@@ -156,24 +138,25 @@ class Rejudging:
     async def _slices(self, due: Iterable[Carried]) -> None:
         """Judges what is at hand at once, and loads for the rest in batches (rule 7)."""
         late = time.monotonic() + self._within / ROUNDS
+        bundle = self._bundle()
         missing: list[Carried] = []
         begun = time.perf_counter()
         for one in due:
             try:
-                self._conclude(one, self._judged(one))
+                self._conclude(one, one.judged_by(bundle))
             except MissingFactError:
                 missing.append(one)
             taken = time.perf_counter() - begun
             if taken >= SLICE or len(missing) >= BATCH:
-                await self._load(missing)
+                await self._load(missing, bundle)
                 missing.clear()
                 await asyncio.sleep(SHARE * taken if time.monotonic() < late else 0)
                 begun = time.perf_counter()
-        await self._load(missing)
+        await self._load(missing, bundle)
 
-    async def _load(self, missing: list[Carried]) -> None:
+    async def _load(self, missing: list[Carried], bundle: Bundle) -> None:
         """Judges passages whose facts are not at hand."""
-        asking = (self._ask(partial(self._judged, one)) for one in missing)
+        asking = (self._ask(partial(one.judged_by, bundle)) for one in missing)
         for one, outcome in zip(missing, await asyncio.gather(*asking), strict=True):
             self._conclude(one, outcome)
 
@@ -185,27 +168,7 @@ class Rejudging:
         except TimeoutError as error:
             raise GatewayError(Reason.FACTS_UNAVAILABLE, f"no answer for {self._within:g} s") from error
 
-    def _judged(self, one: Carried) -> _Outcome:
-        """Puts the question of a passage again, to what decides now; pure."""
-        case, verdict = one.case, None
-        try:
-            case = case.under(self._bundle())
-            verdict = case.verdict()
-        except MissingFactError:
-            raise
-        except GatewayError as error:
-            return _Outcome(case, None, error)
-        except Exception as fault:
-            LOG.exception("request %s cannot be judged again", case.inbound.request_id)
-            return _Outcome(case, None, GatewayError(Reason.INTERNAL, type(fault).__name__))
-        if verdict is None:
-            detail = "the row that covers it now reads the body, which is on its way"
-            return _Outcome(case, None, GatewayError(Reason.NO_ROUTE, detail))
-        decision = verdict.deciding.decision
-        refused = None if verdict.allowed else GatewayError(decision.refusal, decision.detail)
-        return _Outcome(case, verdict, refused)
-
-    def _conclude(self, one: Carried, outcome: _Outcome) -> None:
+    def _conclude(self, one: Carried, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._end(one, outcome)
         else:
@@ -215,9 +178,9 @@ class Rejudging:
         """Ends what has gone on unjudged for too long (rule 5)."""
         old = time.monotonic() - self._patience
         for one in [one for one in self._carried if one.judged <= old]:
-            self._end(one, _Outcome(one.case, None, error))
+            self._end(one, Outcome(one.case, None, error))
 
-    def _end(self, one: Carried, outcome: _Outcome) -> None:
+    def _end(self, one: Carried, outcome: Outcome) -> None:
         """Cuts a passage, if it has not left meanwhile, and records that."""
         if one not in self._carried or outcome.error is None:
             return
@@ -232,38 +195,10 @@ class Rejudging:
         self.cuts += 1
         LOG.warning("request %s: cut: %s", request_id, outcome.error)
         try:
-            self._audit.write(_line(one, outcome, outcome.error, self._facts.revision))
+            self._audit.write(line_of(one, outcome, outcome.error, self._facts.revision))
         except GatewayError as unwritten:
             LOG.error("request %s: %s", request_id, unwritten)  # noqa: TRY400 - the cut stands
 
 
 def _nothing() -> None:
     """A question that asks nothing: only whether facts are as fresh as they must be."""
-
-
-def _line(one: Carried, outcome: _Outcome, error: GatewayError, revision: int) -> AuditLine:
-    """Returns the audit line of a cut: who and what was let through, and why no longer, by which version of everything."""
-    case, verdict = outcome.case, outcome.verdict
-    inbound, identity, operation = case.inbound, case.identity, case.operation or one.case.operation
-    user, deciding = identity.user, verdict.deciding.decision if verdict else None
-    return AuditLine(
-        time=datetime.now(UTC),
-        request_id=inbound.request_id,
-        verdict="cut",
-        reason=str(deciding.reason) if deciding else error.reason.value,
-        stage="authorize" if deciding else TABLE[error.reason].stage,
-        method=inbound.method,
-        path=shown_path(inbound.path),
-        client=str(inbound.client),
-        latency_us=int((time.monotonic() - one.begun) * 1e6),
-        revision=revision,
-        policy=case.bundle.digest,
-        route=operation.row.place if operation else "",
-        user=user.id if user else "",
-        domain=user.domain_id if user else "",
-        application=identity.application_id,
-        proof=identity.proof.value,
-        objects=tuple(f"{each.action} {each.object or '-'}" for each in verdict.judged) if verdict else (),
-        rule=deciding.rule if deciding else "",
-        detail=error.detail,
-    )

@@ -54,12 +54,14 @@ class Slow:
 
     Attributes:
         uploads: what came of each upload's body, as framed, by request target.
-        finish: set by the test; what streams then ends as it should.
+        finish: set by the test; everything then ends as it should.
+        deleted: set by the test; deletions then succeed.
         ended: targets whose connection was ended by the gateway before the backend was through.
     """
 
     uploads: dict[str, bytes] = field(default_factory=dict)
     finish: threading.Event = field(default_factory=threading.Event)
+    deleted: threading.Event = field(default_factory=threading.Event)
     ended: set[str] = field(default_factory=set)
 
     async def __call__(self, visit: Visit) -> None:
@@ -91,8 +93,8 @@ class Slow:
         await visit.left()
 
     async def _paused(self, visit: Visit) -> None:
-        """Waits to finish; notices a gateway that leaves."""
-        while not self.finish.is_set():
+        """Waits until things are deleted; notices a gateway that leaves."""
+        while not (self.finish.is_set() or self.deleted.is_set()):
             with suppress(TimeoutError):
                 if not await asyncio.wait_for(visit.reader.read(1), 0.02):
                     raise ConnectionResetError

@@ -140,12 +140,15 @@ def test_a_deletion_does_not_cut_itself(home: House, slow: Slow) -> None:
     with passing(home, slow, who, "DELETE /assets/ASSET", "GET /events/ASSET") as (deletion, reading):
         seen_again(home, slow)
         assert (deletion.is_over, reading.is_over) == (False, False)
-        slow.finish.set()
+        slow.deleted.set()
         assert eventually(lambda: deletion.is_over)
-
         assert deletion.received.startswith(b"HTTP/1.1 204")
+        assert eventually(lambda: reading.is_over)
+        assert not reading.is_whole
     assert not shown(home, f"asset:{who.name}")["registered"]
-    assert cuts(home, who.name) == []
+    assert [(each["path"], each["reason"]) for each in cuts(home, who.name)] == [
+        (f"/events/{who.name}", "unknown-object")
+    ]
 
 
 def test_a_deletion_that_is_cut_stays_held(home: House, slow: Slow) -> None:
@@ -162,7 +165,7 @@ def test_a_deletion_that_is_cut_stays_held(home: House, slow: Slow) -> None:
 
 
 def test_what_runs_while_the_store_is_away_is_cut_after_a_while(home: House, slow: Slow) -> None:
-    """Without a store running traffic goes on for the stated time, then it is cut, and told why."""
+    """Without a store running traffic goes on for the stated time, then it is cut, and the audit says why."""
     who, store = person(home), home.gateway.folder / "mediagate.db"
     away = store.with_name("away.db")
     with passing(home, slow, who, *ALL) as passages:
