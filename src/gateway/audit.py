@@ -28,13 +28,13 @@ class AuditLine(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         time: when it was made, UTC.
         request_id: the id that the client was told.
-        verdict: `allowed` or `refused`.
+        verdict: `allowed` or `refused`; `cut` if what was allowed lost its right on the way.
         reason: the permit's reason, or the precise reason of refusal.
         stage: the stage that decided.
         method: of the request.
         path: the raw path, without its query.
         client: the believed address.
-        latency_us: microseconds from the request's arrival to the decision.
+        latency_us: microseconds from the request's arrival to the decision; of a cut, for how long it was carried.
         revision: the revision of the facts.
         policy: the digest of the bundle.
         route: `file:line` of the matched row.

@@ -57,17 +57,20 @@ class Verdict(NamedTuple):
 class Authorizer:
     """Judges operations by one policy and one source of facts."""
 
-    __slots__ = ("_facts", "_policy", "_role_floor")
+    __slots__ = ("_facts", "_holds", "_policy", "_role_floor")
 
-    def __init__(self, policy: Policy, facts: Facts, role_floor: Mapping[str, UserType]) -> None:
+    def __init__(
+        self, policy: Policy, facts: Facts, role_floor: Mapping[str, UserType], *, holds: bool = True
+    ) -> None:
         """Makes a judge.
 
         Args:
             policy: the loaded Polar files.
             facts: records of one revision.
             role_floor: the lowest user type that may hold each role.
+            holds: whether what a deletion in progress holds is closed (rule 3); not for what is under way already.
         """
-        self._policy, self._facts, self._role_floor = policy, facts, role_floor
+        self._policy, self._facts, self._role_floor, self._holds = policy, facts, role_floor, holds
 
     def judge(self, identity: Identity, operation: Operation, client: IPAddress, now: datetime) -> Verdict:
         """Returns the verdict for all targets of `operation`.
@@ -96,7 +99,7 @@ class Authorizer:
     def decision(self, target: Target, question: Question) -> Decision:
         """Returns the policy's answer, closed by a deletion in progress (rule 3)."""
         decision = self._policy.decide(question)
-        if not decision.allowed:
+        if not (decision.allowed and self._holds):
             return decision
         asked = question.resource
         if (asked if asked.key == target.object else Resource(self._facts, target.object)).is_held():

@@ -5,9 +5,11 @@ Rules:
 1. Who asks comes first: a credential that is not valid is refused before anybody learns whether a route exists.
 2. Everything is read at one revision: a missing fact leaves as `MissingFactError`, and the whole question is put again.
 3. A row that reads the body gets it between two askings; nothing is read for a caller whose credential does not hold.
+4. A request that is being carried is asked about again as one that was allowed: its token may have expired a stated time ago, and what a
+   deletion holds is not asked (`gateway.rejudging`).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.authorize import Authorizer, Verdict
 from gateway.bundle import Bundle
@@ -26,6 +28,7 @@ class Case:
         inbound: the request.
         body: all of it, once it was read for the row (rule 3).
         awaits: bytes of the body that must be read before there is a verdict; None if none.
+        carried: how long ago the token may have expired, once the request is being carried (rule 4); None before.
         identity: who asks; anonymous until `verdict` was asked.
         operation: what the request is; None until then.
     """
@@ -37,6 +40,7 @@ class Case:
         "_facts",
         "awaits",
         "body",
+        "carried",
         "identity",
         "inbound",
         "operation",
@@ -51,6 +55,7 @@ class Case:
         self.inbound, self._bundle, self._facts = inbound, bundle, facts
         self.body: bytes | None = None
         self.awaits: int | None = None
+        self.carried: timedelta | None = None
         self.identity: Identity = ANONYMOUS
         self.operation: Operation | None = None
         self._credential = credential_of(inbound)
@@ -68,13 +73,28 @@ class Case:
             GatewayError: the credential is not valid, no row covers the request, or what it names cannot be read.
         """
         now = datetime.now(UTC)
-        identity = self.identity = identify(self._credential, self._facts, now)
+        carried = self.carried
+        believed = now if carried is None else now - carried
+        identity = self.identity = identify(self._credential, self._facts, believed)
         operation = self.operation or self._found()
         if operation is None:
             return None
         bundle = self._bundle
-        judge = Authorizer(bundle.policy, self._facts, bundle.role_floor).judge
+        judge = Authorizer(bundle.policy, self._facts, bundle.role_floor, holds=carried is None).judge
         return judge(identity, operation, self.inbound.client, now)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What decides about it."""
+        return self._bundle
+
+    def under(self, bundle: Bundle) -> "Case":
+        """Returns the same request, by the same caller, as one that `bundle` decides about: its row is found anew."""
+        if bundle is self._bundle:
+            return self
+        case = Case(self.inbound, bundle, self._facts)
+        case.body, case.carried, case.identity = self.body, self.carried, self.identity
+        return case
 
     @property
     def decided(self) -> Operation:

@@ -38,6 +38,7 @@ class Effects:
 
     Attributes:
         ended: whether it was settled, abandoned or left unknown.
+        writing: whether the store is being written to at the moment.
     """
 
     def __init__(self, store: Store, operation: Operation, owner_id: str, request_id: str) -> None:
@@ -48,7 +49,7 @@ class Effects:
             owner_id,
             request_id,
         )
-        self.ended = False
+        self.ended = self.writing = False
         self._creation: str | None = None
         self._deletion: str | None = None
 
@@ -165,6 +166,7 @@ class Effects:
             with self._store.write(f"request:{self._request_id}") as commit:
                 return change(commit.session)
 
+        self.writing = True
         try:
             return await asyncio.shield(asyncio.to_thread(write))
         except StoreUnavailableError as error:
@@ -173,3 +175,5 @@ class Effects:
             raise GatewayError(Reason.OBJECT_BUSY, str(error)) from error
         except changes.ChangeError as error:
             raise GatewayError(Reason.STORE_REFUSED, str(error)) from error
+        finally:
+            self.writing = False

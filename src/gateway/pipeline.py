@@ -18,6 +18,7 @@ from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
 from gateway.case import Case
+from gateway.cutting import Carrying
 from gateway.effects import Effects
 from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError
@@ -97,7 +98,7 @@ class Pipeline:
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
         case = trail.judged
-        passing = self._pass_on(case, case.decided, visit)
+        passing = self._pass_on(case, case.decided, worker.facts.revision, visit)
         await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 
     async def _verdict(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict:
@@ -131,7 +132,7 @@ class Pipeline:
             rates.known(case.identity, visit.told)
         return verdict
 
-    async def _pass_on(self, case: Case, operation: Operation, visit: Visit) -> None:
+    async def _pass_on(self, case: Case, operation: Operation, revision: int, visit: Visit) -> None:
         worker = self._worker
         effects = (
             await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
@@ -141,7 +142,8 @@ class Pipeline:
         limit = worker.settings.limits.effects_answer
         tokens = worker.identity_tokens
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit, tokens)
-        await carry(passage, worker.upstreams[operation.row.upstream], visit.receive, visit.send)
+        with Carrying(worker.running, case, revision, effects):
+            await carry(passage, worker.upstreams[operation.row.upstream], visit.receive, visit.send)
 
     def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True

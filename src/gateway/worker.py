@@ -19,6 +19,7 @@ from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.limits import Rates
 from gateway.reasons import Reason
+from gateway.rejudging import Rejudging
 from gateway.reload import Gate
 from gateway.settings import Settings
 from gateway.upstream import Upstream
@@ -49,6 +50,7 @@ class Worker:
         rates: how often somebody may ask; None if nothing limits that.
         store: where facts are kept.
         facts: the facts at hand.
+        running: what is being carried, judged again.
         audit: where decisions are recorded.
         upstreams: the backends by name.
         identity_tokens: sign who asks for backends that want proof.
@@ -58,6 +60,7 @@ class Worker:
     policies: Watcher
     store: Store
     facts: FactsKeeper
+    running: Rejudging
     audit: AuditLog
     upstreams: dict[str, Upstream]
     identity_tokens: IdentityTokens
@@ -101,6 +104,9 @@ class Worker:
             await self.facts.start()
             stack.push_async_callback(self.facts.stop)
             self.identity_tokens = settings.identity_tokens()
+            self.running = Rejudging(self.facts, lambda: self.bundle, self.audit, settings.limits)
+            self.running.start()
+            stack.push_async_callback(self.running.stop)
             self.upstreams = {}
             for name, upstream in settings.upstream_settings().items():
                 self.upstreams[name] = Upstream(upstream)

@@ -196,6 +196,16 @@ class LimitsSection(Section):
     answer_timeout: Duration = Field(
         default=60.0, description="time in which a client takes nothing of its answer; it is cut"
     )
+    rejudge_within: Duration = Field(
+        default=5.0, description="time in which running traffic is cut after its right has ended"
+    )
+    expiry_grace: Duration = Field(
+        default=300.0, description="time for running traffic to finish after its token has expired"
+    )
+    unjudged: Duration = Field(
+        default=60.0,
+        description="time for which running traffic goes on, when its turn to be judged again comes, while the store does not answer",
+    )
 
 
 class UpstreamSection(Section):
