@@ -25,7 +25,7 @@ from gateway.identity import ANONYMOUS
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
-from gateway.routes import Operation
+from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
 from gateway.worker import Worker
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
+        scope = as_get(scope) if is_socket(scope) else scope
         trail = _Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
 
         async def sending(message: Message) -> None:
@@ -82,17 +83,19 @@ class Pipeline:
 
     async def _serve(self, trail: _Trail, receive: Receive, send: Send) -> None:
         """The stages, in order."""
-        if trail.scope["type"] != "http":
-            raise GatewayError(Reason.WEBSOCKET)
-        worker = self._worker
-        trail.inbound = Inbound.of(trail.scope, worker.trusted, trail.request_id)
+        worker, scope = self._worker, trail.scope
+        trail.inbound = Inbound.of(scope, worker.trusted, trail.request_id)
+        if is_socket(scope):
+            check_handshake(trail.inbound, scope)
         case = trail.case = Case(trail.inbound, trail.bundle, worker.facts)
         verdict = await self._verdict(case, receive)
+        if is_socket(scope) and verdict.allowed:
+            admit(trail.inbound, case.identity, case.decided.row)
         self._audit(trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
         operation = case.decided
-        passing = self._pass_on(case, operation, receive, send)
+        passing = self._pass_on(case, scope, receive, send)
         await (worker.to_its_end(passing) if operation.row.deletes else passing)
 
     async def _verdict(self, case: Case, receive: Receive) -> Verdict:
@@ -107,8 +110,8 @@ class Pipeline:
         worker.recent.note(case.identity, case.decided, case.inbound.client)
         return verdict
 
-    async def _pass_on(self, case: Case, operation: Operation, receive: Receive, send: Send) -> None:
-        worker = self._worker
+    async def _pass_on(self, case: Case, scope: Scope, receive: Receive, send: Send) -> None:
+        worker, operation = self._worker, case.decided
         effects = (
             await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
             if operation.row.has_effects
@@ -116,7 +119,11 @@ class Pipeline:
         )
         limit = worker.settings.limits.effects_answer
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit)
-        await carry(passage, worker.upstreams[operation.row.upstream], receive, send)
+        upstream = worker.upstreams[operation.row.upstream]
+        if is_socket(scope):
+            await join(passage, upstream, scope, receive, send)
+        else:
+            await carry(passage, upstream, receive, send)
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True
@@ -131,10 +138,10 @@ class Pipeline:
             except GatewayError as unwritten:
                 LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
                 error = unwritten
-        if trail.scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
         status, headers, body = refusal(error, trail.request_id, self._worker.hidden)
+        if is_socket(trail.scope):
+            await deny(trail.scope, send, status, headers, body)
+            return
         content = b"" if trail.scope["method"] == "HEAD" else body
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})

@@ -93,7 +93,7 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.BAD_METHOD: _row("request", 405, "this method is not known here", Reason.BAD_METHOD),
     Reason.BAD_BODY: _row("request", 400, "the body is not what this operation takes", Reason.BAD_BODY),
     Reason.BODY_TOO_LARGE: _row("request", 413, "the body is larger than this operation reads", Reason.BODY_TOO_LARGE),
-    Reason.WEBSOCKET: _row("request", 403, "WebSockets are not served here", Reason.WEBSOCKET),
+    Reason.WEBSOCKET: _row("request", 403, "no WebSocket is served here, or not to a page of another origin", Reason.WEBSOCKET),
     Reason.CREDENTIAL_MALFORMED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_UNKNOWN: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_EXPIRED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_EXPIRED),
