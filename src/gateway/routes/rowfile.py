@@ -8,7 +8,7 @@ Rules that keep a row safe:
    reaches the backend (`gateway.routes.naming`). Effects: `gateway.routes.effects`.
 4. No row stands below the management prefix.
 5. Caches may share only what anybody may get: `public` is for anonymous rows.
-6. A WebSocket begins with a GET without a body: `websocket` is for rows that take one.
+6. A WebSocket begins with a GET: `websocket` is for rows that take one.
 """
 
 import re
@@ -211,8 +211,6 @@ class _RowReader:
             entry.report("`websocket: false` says nothing: WebSockets are refused unless a row takes them")
         if "GET" not in self._methods:
             entry.report("a WebSocket begins with a GET: `websocket` is for rows of GET")
-        if self._namings.reads_body:
-            entry.report("a WebSocket begins without a body: no id can be read from it")
         return True
 
     def _roles(self, entry: Entry, names: list[str]) -> tuple[str, ...]:
