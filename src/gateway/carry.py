@@ -10,12 +10,19 @@ from starlette.types import Receive, Send
 from gateway.effects import Effects
 from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError, body_of, forward
-from gateway.headers import Forwarding, request_headers
+from gateway.headers import Forwarding, Pair, request_headers
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound
 from gateway.routes import Operation
-from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream, UpstreamError
+from gateway.upstream import (
+    Answer,
+    Outbound,
+    UploadBrokenError,
+    Upstream,
+    UpstreamError,
+    UpstreamSettings,
+)
 
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 
@@ -79,7 +86,26 @@ async def _unsettled(effects: Effects, error: BaseException) -> None:
 
 def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outbound:
     """Builds the request for the backend: the judged target, our headers, and the body as read or as it streams."""
-    inbound, user, settings = passage.inbound, passage.identity.user, upstream.settings
+    inbound = passage.inbound
+    headers = headers_for(passage, upstream.settings)
+    if passage.effects is not None and passage.effects.needs_answer_body:
+        headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
+        headers.append((_ACCEPT_ENCODING, b"identity"))
+    body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
+    return Outbound(inbound.method, inbound.target, headers, body, length, request_id=inbound.request_id)
+
+
+def headers_for(
+    passage: Passage, settings: UpstreamSettings, drop: frozenset[bytes] = frozenset()
+) -> list[Pair]:
+    """Returns the headers that the backend gets, all but framing: for requests and for handshakes of WebSockets.
+
+    Args:
+        passage: the allowed request.
+        settings: of the backend.
+        drop: names that go beside those that the row removes.
+    """
+    inbound, user = passage.inbound, passage.identity.user
     forwarding = Forwarding(
         client=inbound.client_text,
         scheme=inbound.scheme,
@@ -90,11 +116,6 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
         authorization_is_ours=passage.identity.owns_authorization,
     )
     host = settings.host_header.encode() if settings.host_header else None
-    tokens, drop = passage.tokens, passage.operation.row.drop_headers | passage.tokens.removed
-    headers = request_headers(inbound.headers, forwarding, settings.credential, host, drop)
-    headers += tokens.headers(settings.name, user)
-    if passage.effects is not None and passage.effects.needs_answer_body:
-        headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
-        headers.append((_ACCEPT_ENCODING, b"identity"))
-    body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
-    return Outbound(inbound.method, inbound.target, headers, body, length, request_id=inbound.request_id)
+    unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
+    headers = request_headers(inbound.headers, forwarding, settings.credential, host, unwanted)
+    return headers + passage.tokens.headers(settings.name, user)

@@ -10,6 +10,7 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,7 +27,7 @@ from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
-from gateway.routes import Operation
+from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
 from gateway.visits import Visit
 from gateway.worker import Worker
 
@@ -62,6 +63,7 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
+        scope = as_get(scope) if is_socket(scope) else scope
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
         visit = self._worker.visits.begin(scope, receive, send)
         try:
@@ -89,16 +91,18 @@ class Pipeline:
     async def _serve(self, trail: Trail, visit: Visit) -> None:
         """The stages, in order."""
         visit.check()
-        if trail.scope["type"] != "http":
-            raise GatewayError(Reason.WEBSOCKET)
-        worker = self._worker
-        trail.inbound = Inbound.of(trail.scope, worker.trusted, trail.request_id)
+        worker, scope = self._worker, trail.scope
+        trail.inbound = Inbound.of(scope, worker.trusted, trail.request_id)
+        if is_socket(scope):
+            check_handshake(trail.inbound, scope)
         verdict = await self._verdict(trail, trail.inbound, visit)
+        case = trail.judged
+        if is_socket(scope) and verdict.allowed:
+            admit(trail.inbound, case.identity, case.decided.row)
         self._audit(trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
-        case = trail.judged
-        passing = self._pass_on(case, case.decided, worker.facts.revision, visit)
+        passing = self._pass_on(case, scope, worker.facts.revision, visit)
         await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 
     async def _verdict(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict:
@@ -132,8 +136,8 @@ class Pipeline:
             rates.known(case.identity, visit.told)
         return verdict
 
-    async def _pass_on(self, case: Case, operation: Operation, revision: int, visit: Visit) -> None:
-        worker = self._worker
+    async def _pass_on(self, case: Case, scope: Scope, revision: int, visit: Visit) -> None:
+        worker, operation = self._worker, case.decided
         effects = (
             await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
             if operation.row.has_effects
@@ -142,8 +146,13 @@ class Pipeline:
         limit = worker.settings.limits.effects_answer
         tokens = worker.identity_tokens
         passage = Passage(case.inbound, case.identity, operation, effects, case.body, limit, tokens)
+        upstream = worker.upstreams[operation.row.upstream]
+        if is_socket(scope):
+            running = partial(worker.running.carrying, case, revision)
+            await join(passage, upstream, scope, visit.receive, visit.send, running)
+            return
         with Carrying(worker.running, case, revision, effects):
-            await carry(passage, worker.upstreams[operation.row.upstream], visit.receive, visit.send)
+            await carry(passage, upstream, visit.receive, visit.send)
 
     def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True
@@ -158,10 +167,10 @@ class Pipeline:
             except GatewayError as unwritten:
                 LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
                 error = unwritten
-        if trail.scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
         status, headers, body = refusal(error, trail.request_id, self._worker.hidden)
+        if is_socket(trail.scope):
+            await deny(trail.scope, send, status, headers, body)
+            return
         content = b"" if trail.scope["method"] == "HEAD" else body
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})

@@ -109,7 +109,7 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.GUESS_RATE: _row("identity", 429, "too many credentials from this address were not valid: try again later", Reason.GUESS_RATE),
     Reason.USER_RATE: _row("identity", 429, "you have sent too many requests: try again later", Reason.USER_RATE),
     Reason.TOKEN_RATE: _row("identity", 429, "too many requests were sent with this token: try again later", Reason.TOKEN_RATE),
-    Reason.WEBSOCKET: _row("request", 403, "WebSockets are not served here", Reason.WEBSOCKET),
+    Reason.WEBSOCKET: _row("request", 403, "no WebSocket is served here, or not to a page of another origin", Reason.WEBSOCKET),
     Reason.FORWARD_AUTH_PEER: _row("request", 403, "this address may not ask for the requests of others", Reason.FORWARD_AUTH_PEER),
     Reason.CREDENTIAL_MALFORMED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_UNKNOWN: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),

@@ -18,7 +18,8 @@ Rules:
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
@@ -76,6 +77,15 @@ class Rejudging:
 
     def __len__(self) -> int:
         return len(self._carried)
+
+    @contextmanager
+    def carrying(self, case: Case, revision: int, cut: Cut) -> Iterator[None]:
+        """Makes the context in which a passage goes on, between `enter` and `leave`."""
+        one = self.enter(case, cut, revision)
+        try:
+            yield
+        finally:
+            self.leave(one)
 
     def enter(self, case: Case, cut: Cut, revision: int | None = None) -> Carried:
         """Takes a passage that was just allowed; `leave` must follow, whatever happens.

@@ -42,6 +42,7 @@ def serve(settings: Settings) -> None:
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
+        websockets=True,
         address=server.host,
         port=server.port,
         workers=server.workers,

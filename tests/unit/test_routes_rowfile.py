@@ -228,3 +228,25 @@ def test_what_anybody_may_get_may_be_shared(tmp_path: Path) -> None:
 def test_what_belongs_to_somebody_cannot_be_shared(tmp_path: Path, text: str, said: str) -> None:
     """`public` is refused where a credential is needed, where it says nothing, and for other methods."""
     assert said in problems(tmp_path, rows(f"  - {text}"))[0]
+
+
+def test_a_row_takes_websockets_only_if_it_says_so(tmp_path: Path) -> None:
+    """`websocket` holds where it is stated on a row of GET, and nowhere else."""
+    assert row(tmp_path, "GET, POST /a:\n      {anonymous: true, websocket: true}").websocket
+    assert not row(tmp_path, "GET /a:\n      {anonymous: true}").websocket
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("POST /a:\n      {anonymous: true, websocket: true}", "begins with a GET"),
+        (
+            "GET /a:\n      {anonymous: true, websocket: false}",
+            "WebSockets are refused unless a row takes them",
+        ),
+        ("GET /a:\n      {anonymous: true, websocket: 1}", "`websocket`"),
+    ],
+)
+def test_a_row_that_cannot_take_websockets(tmp_path: Path, text: str, said: str) -> None:
+    """`websocket` is refused where it says nothing, is no yes or no, and without GET."""
+    assert any(said in problem for problem in problems(tmp_path, rows(f"  - {text}")))

@@ -8,6 +8,7 @@ Rules that keep a row safe:
    reaches the backend (`gateway.routes.naming`). Effects: `gateway.routes.effects`.
 4. No row stands below the management prefix.
 5. Caches may share only what anybody may get: `public` is for anonymous rows.
+6. A WebSocket begins with a GET: `websocket` is for rows that take one.
 """
 
 import re
@@ -35,6 +36,7 @@ ROW_KEYS: Final = (
     "roles",
     "anonymous",
     "public",
+    "websocket",
     "query",
     "creates",
     "deletes",
@@ -157,6 +159,7 @@ class _RowReader:
             roles=roles,
             anonymous=anonymous,
             public=self._public(anonymous=anonymous),
+            websocket=self._websocket(),
             query=self._query,
             drop_headers=self._context.drop_headers,
             allow=self._allow(),
@@ -197,6 +200,17 @@ class _RowReader:
             entry.report("`public` lets caches give the answer to anybody: it is for `anonymous: true` only")
         if not {"GET", "HEAD"}.issuperset(self._methods):
             entry.report("`public` is for rows of GET and HEAD alone: caches share nothing else")
+        return True
+
+    def _websocket(self) -> bool:
+        """Returns whether a GET may become a WebSocket (rule 6)."""
+        entry = self._fields.get("websocket")
+        if entry is None:
+            return False
+        if entry.as_flag("`websocket`") is False:
+            entry.report("`websocket: false` says nothing: WebSockets are refused unless a row takes them")
+        if "GET" not in self._methods:
+            entry.report("a WebSocket begins with a GET: `websocket` is for rows of GET")
         return True
 
     def _roles(self, entry: Entry, names: list[str]) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ class Row:
         roles: the roles needed, all of them; empty if being signed in is enough.
         anonymous: whether no credential is needed.
         public: whether caches may give its answer to others; only if `anonymous`.
+        websocket: whether a GET may become a WebSocket.
         query: which parameters may come.
         upstream: the backend's name in the settings.
         drop_headers: lower-case names of headers that never reach the backend.
@@ -149,6 +150,7 @@ class Row:
     roles: tuple[str, ...] = ()
     anonymous: bool = False
     public: bool = False
+    websocket: bool = False
     query: QueryRule = ANY_QUERY
     drop_headers: frozenset[bytes] = frozenset()
     allow: frozenset[str] = frozenset()

@@ -234,6 +234,15 @@ class UpstreamSection(Section):
     )
     max_head_bytes: Size = Field(default=65_536, description="status line and headers of an answer together")
     max_headers: Count = Field(default=200, description="headers of an answer")
+    max_websockets: Count = Field(
+        default=256, description="open WebSockets, of each worker, beside the connections"
+    )
+    websocket_message: Annotated[Size, Field(le=16_777_216)] = Field(
+        default=1_048_576, description="largest message of a WebSocket either way, up to `16MiB`"
+    )
+    websocket_idle: Duration = Field(
+        default=3600.0, description="time without a message either way after which a WebSocket ends"
+    )
     ca_file: CaFile | None = Field(
         default=None, description="certificates that an https backend is checked with"
     )

@@ -2,7 +2,7 @@
 
 `settings` what an operator sets · `outbound` the request · `answer` the answer · `upstream` who is asked ·
 `exchange` one request and its answer · `upload` the request's body · `parser` reading an answer, without I/O ·
-`pool` who gets which connection · `connection` bytes · `errors` what can go wrong
+`pool` who gets which connection · `connection` bytes · `websocket` sockets beside the pool · `errors` what can go wrong
 """
 
 from gateway.headers import Credential, CredentialKind
@@ -21,14 +21,18 @@ from gateway.upstream.exchange import Exchange
 from gateway.upstream.outbound import Outbound
 from gateway.upstream.settings import UpstreamSettings
 from gateway.upstream.upstream import Upstream
+from gateway.upstream.websocket import BackendSocket, SocketEndedError, SocketRefusedError, WebSockets
 
 __all__ = [
     "Answer",
     "AnswerTooLargeError",
+    "BackendSocket",
     "Credential",
     "CredentialKind",
     "Exchange",
     "Outbound",
+    "SocketEndedError",
+    "SocketRefusedError",
     "UploadBrokenError",
     "Upstream",
     "UpstreamBrokenError",
@@ -38,4 +42,5 @@ __all__ = [
     "UpstreamSettings",
     "UpstreamSlowError",
     "UpstreamTruncatedError",
+    "WebSockets",
 ]

@@ -14,11 +14,14 @@ import asyncio
 import math
 import ssl
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from gateway.upstream.connection import Connection
 from gateway.upstream.errors import UpstreamBusyError, UpstreamDownError, UpstreamSlowError
 from gateway.upstream.settings import UpstreamSettings
+
+_P = TypeVar("_P", bound=asyncio.BaseProtocol)
 
 MAX_SWEEP: Final = 1.0
 MIN_SWEEP: Final = 0.01
@@ -170,16 +173,10 @@ class Pool:
         """Makes a connection in a place that is taken already; gives the place back if it cannot."""
         connection = Connection(self._lost)
         try:
-            async with asyncio.timeout(self._settings.connect_timeout):
-                await self._dial(connection)
-        except BaseException as error:
+            await self.dial(lambda: connection)
+        except BaseException:
             connection.cut()
             self._pass_on(None)
-            name = self._settings.name
-            if isinstance(error, TimeoutError):
-                raise UpstreamSlowError(f"connecting to `{name}` took too long", sent=False) from error
-            if isinstance(error, OSError):  # ssl.SSLError is one
-                raise UpstreamDownError(f"cannot connect to `{name}`: {error}", sent=False) from error
             raise
         if self._closed:
             connection.cut()
@@ -189,16 +186,31 @@ class Pool:
             self._timer = asyncio.get_running_loop().call_later(self._interval, self._sweep)
         return connection
 
-    async def _dial(self, connection: Connection) -> None:
+    async def dial(self, make: Callable[[], _P]) -> _P:
+        """Opens a connection that takes no place here, and returns what `make` gave for it.
+
+        Raises:
+            UpstreamDownError: no connection could be made.
+            UpstreamSlowError: making one took too long.
+        """
+        name = self._settings.name
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout):
+                return await self._dialled(make)
+        except TimeoutError as error:
+            raise UpstreamSlowError(f"connecting to `{name}` took too long", sent=False) from error
+        except OSError as error:  # ssl.SSLError is one
+            raise UpstreamDownError(f"cannot connect to `{name}`: {error}", sent=False) from error
+
+    async def _dialled(self, make: Callable[[], _P]) -> _P:
         loop, endpoint = asyncio.get_running_loop(), self._endpoint
         if endpoint.path is not None:
-            await loop.create_unix_connection(lambda: connection, endpoint.path)
-        elif self._tls is not None:
-            await loop.create_connection(
-                lambda: connection, endpoint.host, endpoint.port, ssl=self._tls, server_hostname=endpoint.host
-            )
-        else:
-            await loop.create_connection(lambda: connection, endpoint.host, endpoint.port)
+            return (await loop.create_unix_connection(make, endpoint.path))[1]
+        name = endpoint.host if self._tls is not None else None
+        dialled = loop.create_connection(
+            make, endpoint.host, endpoint.port, ssl=self._tls, server_hostname=name
+        )
+        return (await dialled)[1]
 
     def _lost(self, connection: Connection) -> None:
         self._all.discard(connection)

@@ -61,6 +61,9 @@ class UpstreamSettings:
             closing connection is repeated only if it is safe.
         max_head_bytes: status line and headers of an answer together; also the trailers.
         max_headers: headers of an answer.
+        max_websockets: open WebSockets, of each worker; they do not count as connections.
+        websocket_message: bytes of the largest message either way.
+        websocket_idle: seconds without a message either way after which a WebSocket ends.
 
     Raises:
         ValueError: a bound is not positive, or the url is malformed.
@@ -80,12 +83,15 @@ class UpstreamSettings:
     idle_timeout: float = 4.0
     max_head_bytes: int = 65536
     max_headers: int = 200
+    max_websockets: int = 256
+    websocket_message: int = 1_048_576
+    websocket_idle: float = 3600.0
 
     def __post_init__(self) -> None:
         Endpoint.of(self.url)
         for bound in (
             "max_connections", "queue_timeout", "connect_timeout", "read_timeout", "write_timeout", "idle_timeout",
-            "max_head_bytes", "max_headers",
+            "max_head_bytes", "max_headers", "max_websockets", "websocket_message", "websocket_idle",
         ):  # fmt: skip
             if getattr(self, bound) <= 0:
                 raise ValueError(f"upstream `{self.name}`: {bound} must be more than zero")

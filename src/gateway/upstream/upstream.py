@@ -4,6 +4,7 @@ from gateway.upstream.exchange import Exchange
 from gateway.upstream.outbound import Outbound
 from gateway.upstream.pool import Pool
 from gateway.upstream.settings import UpstreamSettings
+from gateway.upstream.websocket import WebSockets
 
 
 class Upstream:
@@ -12,13 +13,15 @@ class Upstream:
     Attributes:
         settings: what the operator set.
         pool: its connections; read for metrics.
+        websockets: its WebSockets.
     """
 
-    __slots__ = ("pool", "settings")
+    __slots__ = ("pool", "settings", "websockets")
 
     def __init__(self, settings: UpstreamSettings) -> None:
         self.settings = settings
         self.pool = Pool(settings)
+        self.websockets = WebSockets(self.pool, settings)
 
     def exchange(self, request: Outbound) -> Exchange:
         """Returns the context in which the backend is asked; entering it gives the `Answer`, once its head is there.
@@ -30,4 +33,5 @@ class Upstream:
 
     async def close(self) -> None:
         """Cuts all connections; exchanges under way fail."""
+        self.websockets.close()
         await self.pool.close()
