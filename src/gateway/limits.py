@@ -29,8 +29,8 @@ from gateway.settings.rates import RatesSection
 _IPV4: Final = 4
 _HOST_BITS: Final = 64
 """Of an IPv6 address (rule 3)."""
-_ROUNDING: Final = 1e-6
-"""Of the time for one token: what sums of floats may be off by, so that the last token of a burst is not lost."""
+_ROUNDING: Final = 1e-3
+"""Of a token: more than what sums of times are off by, so that the last one of a burst is not lost."""
 
 
 class TooManyError(GatewayError):
