@@ -118,7 +118,7 @@ def test_notifications_that_fail_leave_looking(policies: Path, monkeypatch: pyte
             (policies / "routes" / "test.yaml").write_text(MORE)
             await until(lambda: worker.bundles)
 
-    monkeypatch.setattr("gateway.watching.watch", no_more)
+    monkeypatch.setattr("gateway.sources.watch", no_more)
     asyncio.run(scene())
 
 
