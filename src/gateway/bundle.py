@@ -23,8 +23,8 @@ from gateway.routes import RouteTable
 from gateway.scenarios import Scenario, load_scenarios
 from models.facts import UserType
 
-MAX_FILE: Final = 1_000_000
-"""Bytes of one Polar file; Oso's parser is not made for more."""
+MAX_FILE: Final = 1_048_576
+"""Bytes of one file unless the settings say otherwise (`policies.max_file`)."""
 MAX_NESTING: Final = 200
 """Brackets within brackets; Oso's parser ends the process at some 10,000."""
 T = TypeVar("T")
@@ -51,7 +51,12 @@ class Bundle:
 
 
 def load_bundle(
-    folder: Path, upstreams: Collection[str] | None = None, prefix: str = "/-/", *, proved: bool = False
+    folder: Path,
+    upstreams: Collection[str] | None = None,
+    prefix: str = "/-/",
+    *,
+    proved: bool = False,
+    max_file: int = MAX_FILE,
 ) -> Bundle:
     """Loads the folder (rule 1).
 
@@ -60,6 +65,7 @@ def load_bundle(
         upstreams: the configured upstreams that routes may name; None to leave that unchecked.
         prefix: the management prefix, closed to routes.
         proved: whether these bytes passed their trial by this version, so that neither lint nor scenarios are needed again.
+        max_file: bytes that one Polar file may have.
 
     Raises:
         ConfigurationError: something is wrong; carries every problem.
@@ -68,7 +74,7 @@ def load_bundle(
     role_floor = _tried(problems, read_role_floor, folder) or {}
 
     def load_policy(place: Path) -> Policy:
-        return Policy(polar_sources(place)) if proved else read_policy(place)
+        return Policy(polar_sources(place, max_file)) if proved else read_policy(place, max_file)
 
     policy = _tried(problems, load_policy, folder)
     scenarios = [] if proved else _tried(problems, load_scenarios, folder / "scenarios") or []
@@ -113,26 +119,28 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
     return [folder / pattern] if os.path.lexists(folder / pattern) else []
 
 
-def read_policy(folder: Path) -> Policy:
+def read_policy(folder: Path, max_file: int = MAX_FILE) -> Policy:
     """Loads the folder's Polar files, if the lint finds no error in them.
 
     Raises:
         PolicyFileError: there are none, or they cannot be loaded.
     """
-    sources = polar_sources(folder)
+    sources = polar_sources(folder, max_file)
     if problems := errors_of(lint(sources)):
         raise PolicyFileError(problems)
     return Policy(sources)
 
 
-def polar_sources(folder: Path) -> dict[str, str]:
+def polar_sources(folder: Path, max_file: int = MAX_FILE) -> dict[str, str]:
     """Returns the text of the folder's Polar files by their names.
 
     Raises:
         PolicyFileError: there are none, or one cannot be read.
     """
     sources = {
-        path.name: _polar_text(path) for path in bundle_paths(folder).values() if path.suffix == ".polar"
+        path.name: _polar_text(path, max_file)
+        for path in bundle_paths(folder).values()
+        if path.suffix == ".polar"
     }
     if not sources:
         raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
@@ -155,10 +163,15 @@ def read_role_floor(folder: Path) -> dict[str, UserType]:
         raise PolicyFileError([f"roles.yaml: write lists of roles under user types: {error}"]) from error
 
 
-def _polar_text(path: Path) -> str:
+def too_large(name: str, bound: int) -> str:
+    """Returns the sentence about a file of more than `bound` bytes."""
+    return f"{name}: larger than {bound} bytes (`policies.max_file`): split it or write less"
+
+
+def _polar_text(path: Path, max_file: int) -> str:
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise PolicyFileError([f"{path.name}: larger than {MAX_FILE} bytes: split it or write less"])
+        if path.stat().st_size > max_file:
+            raise PolicyFileError([too_large(path.name, max_file)])
         text = path.read_text("utf-8")
     except OSError as error:
         raise PolicyFileError([f"{path.name}: {error.strerror}"]) from error

@@ -16,17 +16,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from gateway.bundle import MAX_FILE, bundle_paths, digest_of
+from gateway.bundle import MAX_FILE, bundle_paths, digest_of, too_large
 from gateway.errors import PolicyFileError
 
-MAX_FILES: Final = 2_000
-"""Files of one bundle."""
-MAX_BYTES: Final = 16_000_000
-"""Bytes of one bundle."""
 ROUTES: Final = "routes"
 """The folder of route maps; it may be empty, but a bundle without it is a mistake."""
 MAX_READINGS: Final = 100
 """Readings that may differ before the folder counts as one that never stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of a folder is read.
+
+    Attributes:
+        max_file: bytes of one file.
+        max_files: files of one bundle.
+        max_bytes: bytes of all its files.
+    """
+
+    max_file: int = MAX_FILE
+    max_files: int = 2_000
+    max_bytes: int = 16_777_216
+
+
+USUAL: Final = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +58,47 @@ class Reading:
     problems: tuple[str, ...] = ()
 
 
-def read_once(folder: Path) -> Reading:
+def read_once(folder: Path, bounds: Bounds = USUAL) -> Reading:
     """Returns the folder's files as they are now, each read once."""
     if not folder.is_dir():
         return Reading(problems=(f"{folder}: there is no such folder: write it again",))
     if not (folder / ROUTES).is_dir():
         return Reading(problems=(f"{folder / ROUTES}: there is no such folder of route maps: make it",))
     paths = bundle_paths(folder)
-    if len(paths) > MAX_FILES:
-        return Reading(problems=(f"{folder}: more than {MAX_FILES} files: take some out",))
+    if len(paths) > bounds.max_files:
+        return Reading(
+            problems=(f"{folder}: more than {bounds.max_files} files (`policies.max_files`): take some out",)
+        )
     files: dict[str, bytes] = {}
     problems: list[str] = []
     for name, path in sorted(paths.items()):
         try:
-            files[name] = _content(path, name)
+            files[name] = _content(path, name, bounds.max_file)
         except PolicyFileError as error:
             problems += error.problems
         except OSError as error:
             problems.append(f"{name}: cannot be read: {(error.strerror or 'error').lower()}")
-    if sum(map(len, files.values())) > MAX_BYTES:
-        problems.append(f"{folder}: more than {MAX_BYTES} bytes together: write less")
+    if sum(map(len, files.values())) > bounds.max_bytes:
+        problems.append(
+            f"{folder}: more than {bounds.max_bytes} bytes together (`policies.max_bytes`): write less"
+        )
     return Reading(problems=tuple(problems)) if problems else Reading(digest_of(files), files)
 
 
-def settled(folder: Path, pause: float, stop: threading.Event) -> Reading:
+def settled(folder: Path, pause: float, stop: threading.Event, bounds: Bounds = USUAL) -> Reading:
     """Returns a reading that another one, `pause` seconds later, agrees with (rule 1).
 
     Args:
         folder: what to read.
         pause: seconds.
         stop: ends the waiting; the reading is then one with a problem.
+        bounds: how much is read.
     """
-    before = read_once(folder)
+    before = read_once(folder, bounds)
     for _ in range(MAX_READINGS):
         if stop.wait(pause):
             break
-        now = read_once(folder)
+        now = read_once(folder, bounds)
         if now == before:
             return now
         before = now
@@ -120,14 +139,14 @@ def restore(files: Mapping[str, bytes], folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _content(path: Path, name: str) -> bytes:
+def _content(path: Path, name: str, bound: int) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - a descriptor
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise PolicyFileError([f"{name}: not a plain file: take it out"])
-        content = file.read(MAX_FILE + 1)
-    if len(content) > MAX_FILE:
-        raise PolicyFileError([f"{name}: larger than {MAX_FILE} bytes: split it or write less"])
+        content = file.read(bound + 1)
+    if len(content) > bound:
+        raise PolicyFileError([too_large(name, bound)])
     return content
 
 

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from gateway.bundle import bundle_digest
 from gateway.errors import ConfigurationError
-from gateway.folder import Reading, read_once, write_files
+from gateway.folder import USUAL, Bounds, Reading, read_once, write_files
 
 MAX_SAVES: Final = 1_000
 """Lines that the record of saves may have; the older half goes then."""
@@ -67,16 +67,17 @@ class StopError(Exception):
 
 
 class History:
-    """The state folder of one policies folder."""
+    """The state folder of one source of policies on this machine."""
 
-    def __init__(self, folder: Path, *, keep: int = 50) -> None:
+    def __init__(self, folder: Path, *, keep: int = 50, bounds: Bounds = USUAL) -> None:
         """Names the folder; nothing is made before something is recorded.
 
         Args:
             folder: the state folder.
             keep: bundles to keep.
+            bounds: how much of a recorded bundle is read.
         """
-        self.folder, self._keep = folder, keep
+        self.folder, self._keep, self._bounds = folder, keep, bounds
 
     @contextmanager
     def locked(self, stop: threading.Event | None = None) -> Iterator[None]:
@@ -140,7 +141,7 @@ class History:
 
     def files(self, digest: str) -> Reading:
         """Returns the bytes of a bundle."""
-        return read_once(self.folder / "bundles" / digest)
+        return read_once(self.folder / "bundles" / digest, self._bounds)
 
     @contextmanager
     def copied(self, reading: Reading) -> Iterator[Path]:

@@ -1,16 +1,18 @@
-"""The way of a bundle from the folder to where it decides: read whole, tried, recorded, and only then loaded by workers.
+"""The way of a bundle from its source to where it decides: read whole, tried, recorded, and only then loaded by workers.
 
-`watching` follows the folder; here is what happens to what it finds.
+`watching` follows the source, a folder or the store; here is what happens to what it finds.
 
 Rules:
 
 1. What does not pass its trial changes nothing but what is told about it. The last good bundle serves on.
-2. All workers load the bytes that were tried, from the record, never from the folder.
+2. All workers load the bytes that were tried, from the record, never from the source.
 3. One trial is made for all workers of this machine; its outcome is shared through the state folder.
-4. At start a broken folder is replaced by what was live last, if the folder was that not too long ago; else nothing starts.
+4. At start a source whose bundle is broken is replaced by what was live last, if it held that not too long ago; else nothing
+   starts.
 """
 
 import logging
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -19,10 +21,13 @@ from pathlib import Path
 
 from gateway.bundle import Bundle, load_bundle
 from gateway.errors import ConfigurationError
-from gateway.folder import Reading, read_once, settled
+from gateway.folder import Bounds, Reading, write_files
 from gateway.history import History, Save, StopError, moment
 from gateway.settings import Settings
+from gateway.settings.sections import PoliciesSection
+from gateway.sources import FolderSource, Source, StoreSource
 from gateway.trial import Trial, problems_of
+from models.store import Store
 
 LOG = logging.getLogger(__name__)
 
@@ -33,8 +38,8 @@ class Opening:
 
     Attributes:
         bundle: what decides.
-        reading: what the folder held.
-        refused: why the folder does not decide; None if it does.
+        reading: what the source held.
+        refused: why that does not decide; None if it does.
     """
 
     bundle: Bundle
@@ -43,36 +48,28 @@ class Opening:
 
 
 class Gate:
-    """Judges what the folder holds, and loads what may decide."""
+    """Judges what the source holds, and loads what may decide."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Takes the settings of folder, state and trial."""
-        self._settings = settings.policies
+    def __init__(self, settings: Settings, store: Store | None = None) -> None:
+        """Takes the settings of source, state and trial.
+
+        Args:
+            settings: all of them: routes are tried against the upstreams.
+            store: where bundles are published, if `policies.source` is `store`.
+        """
+        self._all, self._settings = settings, settings.policies
         self._upstreams = tuple(sorted(settings.upstreams))
         self._prefix = settings.server.prefix
-        self.history = History(self._settings.state_folder, keep=self._settings.history)
+        self.source = _source(self._settings, store)
+        self.history = history_of(self._settings)
         self.stop = threading.Event()
-
-    @property
-    def folder(self) -> Path:
-        """The policies folder."""
-        return self._settings.folder
-
-    @property
-    def notified(self) -> bool:
-        """Whether the system is asked to tell of changes."""
-        return self._settings.watch == "notify"
-
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between looks at the folder."""
-        return self._settings.poll_interval
 
     def opening(self) -> Opening:
         """Returns what to begin with (rule 4).
 
         Raises:
-            ConfigurationError: the folder is broken and nothing else may be served, or the state folder is unusable.
+            ConfigurationError: what the source holds is broken and nothing else may be served, or the state folder is unusable.
+            StoreUnavailableError: the store, being the source, does not answer.
         """
         reading, save = self.judged()
         if save.live:
@@ -84,20 +81,21 @@ class Gate:
             bundle = self.loaded(last.digest)
         except ConfigurationError as error:
             raise ConfigurationError([*save.problems, *error.problems]) from error
-        LOG.error("the policies folder is refused: serving %s of %s", last.digest, moment(last.at))
+        LOG.error("%s is refused: serving %s of %s", self.source.name, last.digest, moment(last.at))
         return Opening(bundle, reading, save)
 
     def judged(self) -> tuple[Reading, Save]:
-        """Returns what the folder holds and what became of it: recorded as live, or refused.
+        """Returns what the source holds and what became of it: recorded as live, or refused.
 
         Raises:
             StopError: `stop` was set meanwhile.
             ConfigurationError: the state folder is unusable.
+            StoreUnavailableError: the store, being the source, does not answer.
         """
         while True:
-            reading = settled(self._settings.folder, self._settings.settle, self.stop)
+            reading = self.source.settled(self.stop)
             with self.history.locked(self.stop):
-                if read_once(self._settings.folder) == reading or reading.problems:
+                if self.source.now() == reading or reading.problems:
                     save = self._outcome(reading)
                     self.history.note(save)
                     return reading, save
@@ -117,7 +115,9 @@ class Gate:
                 [f"policies.state: the files of `{digest}` are missing or changed: save again"]
             )
         proved = self.history.trial(self._trial_key(digest)) == []
-        bundle = load_bundle(folder, set(self._upstreams), self._prefix, proved=proved)
+        bundle = load_bundle(
+            folder, set(self._upstreams), self._prefix, proved=proved, max_file=self._settings.max_file
+        )
         if bundle.digest != digest:
             raise ConfigurationError(
                 [f"policies.state: the files of `{digest}` changed while they were read: save again"]
@@ -139,20 +139,8 @@ class Gate:
         known = self.history.trial(key)
         if known or (known is not None and self.history.bundle(reading.digest)):
             return known
-        bounds = self._settings
         with self.history.copied(reading) as copy:
-            trial = Trial(
-                str(copy),
-                self._upstreams,
-                self._prefix,
-                bounds.trial_cpu,
-                bounds.trial_time,
-                bounds.trial_memory,
-            )
-            problems = problems_of(trial, self.stop)
-            if problems is None:
-                raise StopError
-            problems = [problem.replace(f"{copy}/", "") for problem in problems]
+            problems = _problems(self._all, copy, self.stop)
             if not problems:
                 self.history.keep(copy, reading.digest)
         self.history.remember_trial(key, problems)
@@ -161,3 +149,54 @@ class Gate:
     def _trial_key(self, digest: str) -> str:
         """Returns what a trial's outcome depends on."""
         return repr((digest, self._upstreams, self._prefix, version("mediagate")))
+
+
+def problems_with(settings: Settings, reading: Reading) -> list[str]:
+    """Returns what keeps a bundle from going live under these settings, by the same trial that a gateway makes; records nothing."""
+    if reading.problems:
+        return list(reading.problems)
+    with tempfile.TemporaryDirectory(prefix="mediagate-trial-") as place:
+        write_files(reading.files, Path(place))
+        return _problems(settings, Path(place), threading.Event())
+
+
+def bounds_of(policies: PoliciesSection) -> Bounds:
+    """Returns how much of a bundle is read."""
+    return Bounds(policies.max_file, policies.max_files, policies.max_bytes)
+
+
+def history_of(policies: PoliciesSection) -> History:
+    """Returns the record of what went live on this machine."""
+    return History(policies.state_folder, keep=policies.history, bounds=bounds_of(policies))
+
+
+def _problems(settings: Settings, copy: Path, stop: threading.Event) -> list[str]:
+    """Tries a private copy of a bundle."""
+    policies = settings.policies
+    trial = Trial(
+        str(copy),
+        tuple(sorted(settings.upstreams)),
+        settings.server.prefix,
+        policies.trial_cpu,
+        policies.trial_time,
+        policies.trial_memory,
+        policies.max_file,
+    )
+    problems = problems_of(trial, stop)
+    if problems is None:
+        raise StopError
+    return [problem.replace(f"{copy}/", "") for problem in problems]
+
+
+def _source(policies: PoliciesSection, store: Store | None) -> Source:
+    if not policies.in_store:
+        return FolderSource(
+            policies.folder,
+            notified=policies.watch == "notify",
+            every=policies.poll_interval,
+            pause=policies.settle,
+            bounds=bounds_of(policies),
+        )
+    if store is None:
+        raise ValueError("`policies.source` is `store`, and none was handed over")
+    return StoreSource(store, policies.poll_interval)

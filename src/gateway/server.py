@@ -65,5 +65,8 @@ def check(settings: Settings) -> None:
         StoreError: the store cannot be used.
     """
     settings.upstream_settings()
-    Gate(settings).opening()
-    Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout).close()
+    store = Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout)
+    try:
+        Gate(settings, store).opening()
+    finally:
+        store.close()

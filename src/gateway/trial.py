@@ -42,6 +42,7 @@ class Trial:
         cpu: seconds of processor time.
         seconds: seconds by the clock.
         memory: bytes of address space.
+        max_file: bytes that one Polar file may have.
     """
 
     folder: str
@@ -50,6 +51,7 @@ class Trial:
     cpu: float
     seconds: float
     memory: int
+    max_file: int = 1_048_576
 
 
 def problems_of(trial: Trial, stop: threading.Event) -> list[str] | None:
@@ -153,7 +155,7 @@ def _problems(trial: Trial) -> Iterator[str]:
     from gateway.errors import ConfigurationError
 
     try:
-        bundle = load_bundle(Path(trial.folder), set(trial.upstreams), trial.prefix)
+        bundle = load_bundle(Path(trial.folder), set(trial.upstreams), trial.prefix, max_file=trial.max_file)
     except ConfigurationError as error:
         yield from error.problems
         return

@@ -44,7 +44,7 @@ class Worker:
         trusted: the proxies whose word about the client is believed.
         hidden: public reasons whose 403 becomes 404.
         bundle: what decides now; replaced whole, so a request reads it once.
-        policies: follows the policies folder and replaces the bundle.
+        policies: follows the source of policies and replaces the bundle.
         recent: what was asked lately, to warm a new bundle with.
         visits: the requests under way.
         rates: how often somebody may ask; None if nothing limits that.
@@ -92,7 +92,7 @@ class Worker:
             stack.callback(self.audit.close)
             self.store = Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout)
             stack.callback(self.store.close)
-            gate = Gate(settings)
+            gate = Gate(settings, self.store)
             opening = await asyncio.to_thread(gate.opening)
             self.bundle = opening.bundle
             self.facts = FactsKeeper(

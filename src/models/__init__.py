@@ -13,4 +13,5 @@
 | errors | a store that cannot be used, and one that does not answer now |
 | changes | the rules of every write |
 | directory | finding and listing things by what people call them |
+| published | the bundles of policies that stand in the store |
 """

@@ -3,7 +3,8 @@
 Rules:
 
 1. `__facts__` names, as templates over columns, the fact keys that a row touches when it is made, changed or deleted. The
-   write door fills them in; nobody else keeps the revision log. A template with a column that is NULL is left out.
+   write door fills them in; nobody else keeps the revision log. A template with a column that is NULL is left out; one without
+   columns is a key that all rows of the table share.
 2. A column named in a template never changes in a row that exists: the row would leave one record and join another.
 3. No foreign key cascades: a deletion that the unit of work does not see would miss the revision log.
 4. Entries, placements and holds have no foreign key to `objects`, since a path is known through its folder
@@ -308,6 +309,29 @@ class Hold(Base):
     def key(self) -> ObjectKey:
         """The object that is locked."""
         return ObjectKey(self.object_type, self.object_id)
+
+
+class PolicyFile(Base):
+    """One file of a published bundle of policies; what stands under a digest is what gives that digest."""
+
+    __tablename__ = "policy_files"
+    __facts__ = ()
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+
+
+class Publication(Base):
+    """A bundle of policies became the live one; the one with the highest number is."""
+
+    __tablename__ = "policy_publications"
+    __facts__ = ("policies:live",)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[str]
+    at: Mapped[datetime]
+    author: Mapped[str]
 
 
 class Revision(Base):

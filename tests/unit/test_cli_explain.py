@@ -166,7 +166,7 @@ def test_the_live_bundle_judges_and_a_folder_that_differs_is_told(mediagate: Com
         document = explained(mediagate, *asked, code=0)
         assert (document["reason"], document["policy"]["digest"]) == ("inherited-acl", live)
         assert "is not what is live" in document["policy"]["notice"]
-    path.write_bytes(b"x" * 1_000_001)
+    path.write_bytes(b"x" * 1_048_577)
     assert "permits.polar: larger than" in explained(mediagate, *asked, code=0)["policy"]["notice"]
     assert f"policy: {live}, live\nnotice: the folder cannot be read" in mediagate("explain", *asked).out
 

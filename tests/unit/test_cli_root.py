@@ -71,8 +71,8 @@ SUBCOMMANDS = [
     ("user", "add"), ("user", "set"), ("group", "add"), ("group", "give"), ("group", "take"), ("group", "join"),
     ("group", "leave"), ("token", "create"), ("token", "revoke"), ("collection", "add"), ("collection", "put"),
     ("collection", "take"), ("object", "add"), ("object", "owner"), ("object", "remove"), ("object", "settle"),
-    ("allow-ip", "add"), ("allow-ip", "remove"), ("policy", "check"), ("domain", "add"), ("domain", "set"),
-    ("identity-key",), ("grant",), ("revoke",), ("explain",), ("init",), ("serve",), ("upgrade",),
+    ("allow-ip", "add"), ("allow-ip", "remove"), ("policy", "check"), ("policy", "publish"), ("policy", "fetch"),
+    ("domain", "add"), ("domain", "set"), ("identity-key",), ("grant",), ("revoke",), ("explain",), ("init",), ("serve",), ("upgrade",),
 ]  # fmt: skip
 
 
@@ -128,6 +128,8 @@ def test_help_of_a_command_has_an_example(words: tuple[str, ...]) -> None:
         ("allow-ip onn", "no such command `onn`; did you mean `on`? see `mediagate allow-ip --help`"),
         ("policy", "missing command; see `mediagate policy --help`"),
         ("policy chek", "no such command `chek`; did you mean `check`? see `mediagate policy --help`"),
+        ("policy publish", "missing argument `FOLDER`; see `mediagate policy publish --help`"),
+        ("policy fetch", "missing argument `FOLDER`; see `mediagate policy fetch --help`"),
         ("domain set default", "missing option `--status`"),
         ("domain set default --status COLD", "invalid value for `--status`: `COLD` is not one of"),
         ("explain ada@example.org read", "missing argument `OBJECT`; see `mediagate explain --help`"),

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.bundle import bundle_digest
 from gateway.errors import PolicyFileError
-from gateway.folder import MAX_FILES, read_once, restore, settled, write_files
+from gateway.folder import USUAL, Bounds, read_once, restore, settled, write_files
 
 NEVER = threading.Event()
 
@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_told_and_nothing_else_is_used(tmp_path: Path) ->
     """A pipe, a large file and a dangling link are named together; the good files beside them are left out."""
     small(tmp_path)
     os.mkfifo(tmp_path / "b.polar")
-    (tmp_path / "c.polar").write_bytes(b"#" * 1_000_001)
+    (tmp_path / "c.polar").write_bytes(b"#" * (USUAL.max_file + 1))
     (tmp_path / "roles.yaml").symlink_to("nowhere")
 
     reading = read_once(tmp_path)
@@ -47,13 +47,19 @@ def test_what_cannot_be_read_is_told_and_nothing_else_is_used(tmp_path: Path) ->
     assert (reading.digest, reading.files) == ("", {})
 
 
-def test_too_many_files_and_no_folder_are_problems(tmp_path: Path) -> None:
-    """The number of files is bounded, and a folder that is gone is told."""
+def test_too_much_and_no_folder_are_problems(tmp_path: Path) -> None:
+    """Number and size of files are bounded, each by its setting, and a folder that is gone is told."""
     small(tmp_path)
-    for number in range(MAX_FILES):
-        (tmp_path / f"{number}.polar").touch()
-
-    assert "more than" in read_once(tmp_path).problems[0]
+    assert read_once(tmp_path, Bounds(max_files=2, max_bytes=6)).problems == ()
+    assert "more than 1 files (`policies.max_files`)" in read_once(tmp_path, Bounds(max_files=1)).problems[0]
+    assert (
+        "more than 5 bytes together (`policies.max_bytes`)"
+        in read_once(tmp_path, Bounds(max_bytes=5)).problems[0]
+    )
+    assert (
+        "a.polar: larger than 2 bytes (`policies.max_file`)"
+        in read_once(tmp_path, Bounds(max_file=2)).problems[0]
+    )
     assert "no such folder" in read_once(tmp_path / "gone").problems[0]
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
+from gateway.folder import USUAL
 from gateway.policy.book import Finding
-from gateway.reload import Gate
+from gateway.reload import Gate, bounds_of
 from gateway.settings import Settings
+from gateway.settings.sections import PoliciesSection
 from policy_folders import MORE, policies_in, settings_for
 
 
@@ -104,6 +106,16 @@ def test_a_state_folder_that_cannot_be_used_is_told(policies: Path) -> None:
     """Nothing starts where what goes live cannot be recorded."""
     with pytest.raises(ConfigurationError, match=r"policies\.state"):
         Gate(settings_for(policies, state=Path(os.devnull) / "x")).opening()
+
+
+def test_bounds_of_the_settings_are_those_of_reading(policies: Path) -> None:
+    """Unwritten settings mean the usual bounds; written ones refuse a folder or let a larger file through to a worker."""
+    assert bounds_of(PoliciesSection()) == USUAL
+    assert "policies.max_file" in Gate(settings_for(policies, max_file=100)).judged()[1].problems[0]
+    (policies / "0.polar").write_text("# much said\n" * 100_000)
+    gate = Gate(settings_for(policies, max_file=2_000_000))
+
+    assert gate.opening().bundle.digest == gate.history.lives()[0].digest
 
 
 def test_the_state_is_not_kept_in_what_is_watched(policies: Path) -> None:

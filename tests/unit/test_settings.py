@@ -247,6 +247,8 @@ read_timeout = "soon"
         ('[store]\nurl = "sqlite://"', "2: store.url: must be `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`"),
         ('[store]\nurl = "mysql://db/facts"', "2: store.url: must be `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`"),
         ('[store]\nurl = "sqlite:///:memory:"', "2: store.url: must name a file: the commands and the workers share it"),
+        ('[policies]\nsource = "store"\nfolder = "policies"', "1: policies: `source` is `store` and a `folder` is named too, but only one can decide: take one of the two out"),
+        ('[policies]\nsource = "git"', "2: policies.source: must be `folder` or `store`"),
         ("[proxies]\ntrusted = 5", "2: proxies.trusted: must be a list"),
         ('[proxies]\ntrusted = ["0.0.0.0/0"]', "2: proxies.trusted: trusts every address, so that anybody could claim any address: list your proxies only"),
         ('[proxies]\ntrusted = ["::/0"]', "2: proxies.trusted: trusts every address, so that anybody could claim any address: list your proxies only"),

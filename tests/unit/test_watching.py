@@ -9,8 +9,10 @@ from typing import Any, Self
 import pytest
 
 from gateway.bundle import Bundle
+from gateway.folder import Reading
 from gateway.reload import Gate
 from gateway.watching import Watcher
+from models.store import StoreUnavailableError
 from policy_folders import MORE, ROUTES, policies_in, settings_for
 
 
@@ -118,7 +120,29 @@ def test_notifications_that_fail_leave_looking(policies: Path, monkeypatch: pyte
             (policies / "routes" / "test.yaml").write_text(MORE)
             await until(lambda: worker.bundles)
 
-    monkeypatch.setattr("gateway.watching.watch", no_more)
+    monkeypatch.setattr("gateway.sources.watch", no_more)
+    asyncio.run(scene())
+
+
+def test_a_source_that_does_not_answer_is_asked_again(
+    policies: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that is out of reach for a while is no refusal of anything; what it holds later is taken."""
+
+    async def scene() -> None:
+        async with Worker(policies, watch="poll") as worker:
+            source, reached = worker.gate.source, worker.gate.source.now
+            with monkeypatch.context() as gone:
+                gone.setattr(source, "now", unreachable)
+                await until(lambda: "cannot look" in caplog.text)
+                assert worker.state["refused"] is None
+                gone.setattr(source, "now", reached)
+                (policies / "routes" / "test.yaml").write_text(MORE)
+                await until(lambda: worker.bundles)
+
+    def unreachable() -> Reading:
+        raise StoreUnavailableError("the store does not answer")
+
     asyncio.run(scene())
 
 

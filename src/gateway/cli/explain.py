@@ -98,38 +98,44 @@ class _Judging:
 
     bundle: "Bundle"
     live: bool
+    by: str = "folder"
     notice: str = ""
 
     @property
     def document(self) -> dict[str, Any]:
         return {
             "digest": self.bundle.digest,
-            "judged_by": "live" if self.live else "folder",
+            "judged_by": "live" if self.live else self.by,
             "notice": self.notice or None,
         }
 
 
 def _policy(desk: Desk) -> _Judging:
-    """Returns what a request would meet: the live bundle if one is recorded, whatever stands in the folder meanwhile."""
+    """Returns what a request would meet: the live bundle if one is recorded, whatever was saved or published meanwhile."""
     from gateway.bundle import load_bundle
+    from gateway.cli.policy_store import LIVE, named, placed
     from gateway.folder import read_once
-    from gateway.history import History
+    from gateway.reload import bounds_of, history_of
 
     settings = desk.settings()
     policies, prefix = settings.policies, settings.server.prefix
-    past = History(policies.state_folder, keep=policies.history)
+    past = history_of(policies)
     last = next(reversed(past.lives()), None)
     kept = past.bundle(last.digest) if last else None
     if kept is None:
-        bundle = load_bundle(policies.folder, set(settings.upstreams) or None, prefix)
-        missing = f"the files of the live bundle {last.digest} are missing: the folder judged" if last else ""
-        return _Judging(bundle, live=False, notice=missing)
-    bundle = load_bundle(kept, None, prefix, proved=True)
-    folder = read_once(policies.folder)
-    if folder.digest == bundle.digest:
+        with placed(desk) as place:
+            upstreams = set(settings.upstreams) or None
+            bundle = load_bundle(place.folder, upstreams, prefix, max_file=policies.max_file)
+        name = place.name if policies.in_store else "the folder"
+        missing = f"the files of the live bundle {last.digest} are missing: {name} judged" if last else ""
+        return _Judging(bundle, live=False, by=policies.source, notice=missing)
+    bundle = load_bundle(kept, None, prefix, proved=True, max_file=policies.max_file)
+    name = "the published bundle" if policies.in_store else "the folder"
+    now = named(desk, LIVE) if policies.in_store else read_once(policies.folder, bounds_of(policies))
+    if now.digest == bundle.digest:
         return _Judging(bundle, live=True)
-    what = f"is {folder.digest}" if folder.digest else f"cannot be read ({'; '.join(folder.problems)})"
-    said = f"the folder {what}, and is not what is live: `mediagate policy status` says why"
+    what = f"is {now.digest}" if now.digest else f"cannot be read ({'; '.join(now.problems)})"
+    said = f"{name} {what}, and is not what is live: `mediagate policy status` says why"
     return _Judging(bundle, live=True, notice=said)
 
 

@@ -10,6 +10,7 @@ from gateway.cli import naming
 from gateway.cli.desk import Desk, desk_of
 from gateway.cli.failures import CommandError
 from gateway.cli.options import DomainOption, GroupArgument, examples
+from gateway.cli.policy_store import placed
 from gateway.cli.text import card, table
 from gateway.settings.reading import nearest
 from models import changes, directory
@@ -135,14 +136,15 @@ def described(session: Session, group: Group) -> dict[str, Any]:
 def check_roles(desk: Desk, roles: list[str]) -> None:
     """Refuses a role that the policies' catalogue does not know: it would silently give nothing.
 
-    Where the catalogue cannot be read (the policies stand on another machine), nothing is refused.
+    Where the catalogue cannot be read (the policies stand on another machine, or nothing is published), nothing is refused.
     """
     from gateway.bundle import read_role_floor
     from gateway.errors import PolicyFileError
 
     try:
-        known = read_role_floor(desk.settings().policies.folder)
-    except PolicyFileError:
+        with placed(desk) as place:
+            known = read_role_floor(place.folder)
+    except (PolicyFileError, CommandError):
         return
     unknown = [
         f"there is no role `{role}` in roles.yaml{nearest(role, known)}"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gateway.cli.desk import Desk, desk_of
+from gateway.cli.desk import desk_of
 from gateway.cli.failures import REFUSED, CommandError
 from gateway.cli.options import examples
 from gateway.cli.policy_live import add_live
+from gateway.cli.policy_store import add_stored, placed
 from gateway.cli.text import table
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _VERDICTS: Final = {
 }
 FolderArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[FOLDER]", help="The folder of the settings by default.", show_default=False),
+    typer.Argument(metavar="[FOLDER]", help="The policies of the settings by default.", show_default=False),
 ]
 
 
@@ -43,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples("mediagate policy diff-defaults", "mediagate policy diff-defaults ./policies"),
     )(diff_defaults)
     add_live(policy)
+    add_stored(policy)
     app.add_typer(policy)
 
 
@@ -60,31 +62,27 @@ def check(context: typer.Context, folder: FolderArgument = None) -> None:
 
     desk = desk_of(context)
     settings = desk.settings()
-    place = _place(desk, folder)
-    upstreams = None if folder else set(settings.upstreams) or None
-    problems, warnings = _linted(place)
-    digest = ""
-    if not any("words and signs" in problem for problem in problems):
-        try:
-            digest = load_bundle(place, upstreams=upstreams, prefix=settings.server.prefix).digest
-        except ConfigurationError as error:
-            problems = sorted({*problems, *error.problems})
-    document: dict[str, Any] = {"folder": str(place), "problems": problems, "warnings": warnings}
+    upstreams, bound = None if folder else set(settings.upstreams) or None, settings.policies.max_file
+    with placed(desk, folder) as place:
+        problems, warnings = _linted(place.folder, bound)
+        digest = ""
+        if not any("words and signs" in problem for problem in problems):
+            try:
+                loaded = load_bundle(
+                    place.folder, upstreams=upstreams, prefix=settings.server.prefix, max_file=bound
+                )
+                digest = loaded.digest
+            except ConfigurationError as error:
+                problems = sorted({*problems, *map(place.said, error.problems)})
+    document: dict[str, Any] = {"folder": place.name, "problems": problems, "warnings": warnings}
     if problems:
         desk.tell(document, "\n".join((*problems, *warnings)))
         raise typer.Exit(REFUSED)
-    said = f"{place} loads; its digest is {digest}"
+    said = f"{place.name} loads; its digest is {digest}"
     desk.tell({**document, "digest": digest}, "\n".join((*warnings, said)))
 
 
-def _place(desk: Desk, folder: Path | None) -> Path:
-    place = folder or desk.settings().policies.folder
-    if not place.is_dir():
-        raise CommandError(f"`{place}` is not a folder: `mediagate init` writes the shipped policies")
-    return place
-
-
-def _linted(place: Path) -> tuple[list[str], list[str]]:
+def _linted(place: Path, max_file: int) -> tuple[list[str], list[str]]:
     """Returns errors and warnings of the Polar files; what cannot be read is left to the loader."""
     from gateway.bundle import polar_sources, read_role_floor
     from gateway.errors import PolicyFileError
@@ -95,7 +93,7 @@ def _linted(place: Path) -> tuple[list[str], list[str]]:
     except PolicyFileError:
         roles = None
     try:
-        findings = lint(polar_sources(place), roles, max_tokens=MAX_TOKENS)
+        findings = lint(polar_sources(place, max_file), roles, max_tokens=MAX_TOKENS)
     except PolicyFileError:
         return [], []
     errors = [finding.text for finding in findings if finding.error]
@@ -111,8 +109,12 @@ def words(context: typer.Context) -> None:
 
     desk = desk_of(context)
     try:
-        sources = polar_sources(desk.settings().policies.folder)
-    except ConfigurationError:  # words are the same without a folder; only its actions are not known
+        with placed(desk) as place:
+            sources = polar_sources(place.folder, desk.settings().policies.max_file)
+    except (
+        ConfigurationError,
+        CommandError,
+    ):  # words are the same without a folder; only its actions are not known
         sources = {}
     heads = [head for name, text in sources.items() for head in rule_heads(name, text)]
     actions = {action for head in heads if head.name == "needs" and (action := head.literal(0))}
@@ -144,9 +146,10 @@ def run_scenarios(context: typer.Context, folder: FolderArgument = None) -> None
     from gateway.scenarios import load_scenarios
 
     desk = desk_of(context)
-    place = _place(desk, folder)
-    scenarios = load_scenarios(place / "scenarios")
-    proof = prove(read_policy(place), read_role_floor(place), scenarios)
+    with placed(desk, folder) as place:
+        scenarios = load_scenarios(place.folder / "scenarios")
+        policy = read_policy(place.folder, desk.settings().policies.max_file)
+        proof = prove(policy, read_role_floor(place.folder), scenarios)
     overridden = [
         {"name": each.overrides, "by": each.place, "because": each.because}
         for each in scenarios
@@ -154,7 +157,7 @@ def run_scenarios(context: typer.Context, folder: FolderArgument = None) -> None
     ]
     own = sum(each.is_own for each in scenarios)
     document = {
-        "folder": str(place),
+        "folder": place.name,
         "scenarios": {"shipped": proof.scenarios - own, "own": own},
         "cases": proof.cases,
         "overridden": overridden,
@@ -206,10 +209,10 @@ def diff_defaults(context: typer.Context, folder: FolderArgument = None) -> None
     from gateway.defaults import compare
 
     desk = desk_of(context)
-    place = _place(desk, folder)
-    compared = compare(place)
+    with placed(desk, folder) as place:
+        compared = compare(place.folder)
     document = {
-        "folder": str(place),
+        "folder": place.name,
         "edited": [{"file": each.name, "diff": each.diff} for each in compared.edited],
         "only_shipped": list(compared.only_shipped),
         "only_here": list(compared.only_here),
@@ -221,4 +224,4 @@ def diff_defaults(context: typer.Context, folder: FolderArgument = None) -> None
     if compared.changed_since is None:
         lines.append("no record of the version that this folder was made from: .shipped.json is missing")
     lines += [f"shipped anew since this folder was made: {name}" for name in compared.changed_since or ()]
-    desk.tell(document, "\n".join(lines) or f"{place} is as shipped")
+    desk.tell(document, "\n".join(lines) or f"{place.name} is as shipped")

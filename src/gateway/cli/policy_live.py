@@ -1,6 +1,7 @@
 """`mediagate policy status`, `history`, `diff` and `rollback`: what decides now, what did, and the way back.
 
-All four read the state folder that the gateway writes, so they work whether or not it runs.
+All four read the state folder that the gateway writes, so they work whether or not it runs. Where the store keeps the policies,
+history, bundles and the way back are the store's, and the state folder tells what this machine made of them.
 """
 
 import difflib
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gateway.cli import policy_store
 from gateway.cli.desk import Desk, desk_of
 from gateway.cli.failures import REFUSED, CommandError
 from gateway.cli.options import examples
@@ -27,7 +29,7 @@ DigestArgument = Annotated[
     str,
     typer.Argument(
         metavar="DIGEST",
-        help="A digest of `mediagate policy history` or its beginning; `folder` for what stands there now.",
+        help="A digest of `mediagate policy history` or its beginning; `folder` for what stands there now; with the store as source `live`, or a folder to compare.",
         show_default=False,
     ),
 ]
@@ -50,7 +52,7 @@ def status(
     *,
     follow: Annotated[bool, typer.Option("--follow", help="Stay, and print one line for each save.")] = False,
 ) -> None:
-    """Tells what is live, and why the folder is not if it is not. Exit code 1: the folder is refused."""
+    """Tells what is live, and why the folder or the published bundle is not if it is not. Exit code 1: that is refused."""
     desk = desk_of(context)
     past = _history(desk)
     if follow:
@@ -67,6 +69,14 @@ def history(context: typer.Context) -> None:
     from gateway.history import moment
 
     desk = desk_of(context)
+    if desk.settings().policies.in_store:
+        published = policy_store.rows(desk)
+        columns = ("digest", "live_since", "by")
+        desk.tell(
+            published,
+            table(published, columns, "nothing is published yet: `mediagate policy publish FOLDER`"),
+        )
+        return
     rows = [
         {"digest": live.digest, "live_since": moment(live.at)} for live in reversed(_history(desk).lives())
     ]
@@ -79,11 +89,12 @@ def diff(
     context: typer.Context,
     digest: DigestArgument,
     other: Annotated[
-        str, typer.Argument(metavar="[DIGEST]", help="What to compare with.", show_default=False)
-    ] = FOLDER,
+        str | None, typer.Argument(metavar="[DIGEST]", help="What to compare with.", show_default=False)
+    ] = None,
 ) -> None:
-    """Shows what differs from one bundle to another, or to the folder. Exit code 0: nothing, 1: something."""
+    """Shows what differs from one bundle to another, or to what is there now. Exit code 0: nothing, 1: something."""
     desk = desk_of(context)
+    other = other or (policy_store.LIVE if desk.settings().policies.in_store else FOLDER)
     before, after = _reading(desk, digest), _reading(desk, other)
     lines = [
         line
@@ -99,13 +110,16 @@ def diff(
 
 
 def rollback(context: typer.Context, digest: DigestArgument) -> None:
-    """Writes a bundle that was live back into the folder; the gateway takes it from there, as any save.
+    """Makes a bundle that was live stand in the folder again, from where the gateway takes it as any save, or publishes it again.
 
     What stands in the folder now is replaced; if it was ever live, it stays in the history.
     """
     from gateway.folder import restore
 
     desk = desk_of(context)
+    if desk.settings().policies.in_store:
+        policy_store.put(desk, policy_store.named(desk, digest), digest)
+        return
     past = _history(desk)
     reading = _reading(desk, digest)
     folder = desk.settings().policies.folder
@@ -116,24 +130,28 @@ def rollback(context: typer.Context, digest: DigestArgument) -> None:
 
 
 def _history(desk: Desk) -> "History":
-    from gateway.history import History
+    from gateway.reload import history_of
 
-    policies = desk.settings().policies
-    return History(policies.state_folder, keep=policies.history)
+    return history_of(desk.settings().policies)
 
 
 def _state(desk: Desk, past: "History") -> dict[str, Any]:
     from gateway.folder import read_once
     from gateway.history import moment
+    from gateway.reload import bounds_of
 
+    policies = desk.settings().policies
     live = next(reversed(past.lives()), None)
     save = next(reversed(past.saves()), None)
     refused = save is not None and not save.live
-    now = read_once(desk.settings().policies.folder).digest
+    if policies.in_store:
+        now = next((row["digest"] for row in policy_store.rows(desk)), None)
+    else:
+        now = read_once(policies.folder, bounds_of(policies)).digest or None
     return {
         "live": live.digest if live else None,
         "since": moment(live.at) if live else None,
-        "folder": now or None,
+        "published" if policies.in_store else "folder": now,
         "seen_alike": moment(past.seen()) if past.seen() else None,
         "refused": save.digest if save and refused else None,
         "problems": list(save.problems) if save and refused else [],
@@ -178,9 +196,13 @@ def _tell_save(desk: Desk, save: "Save") -> None:
 def _reading(desk: Desk, name: str) -> "Reading":
     """Returns the bytes that a digest, its beginning, or `folder` names."""
     from gateway.folder import read_once
+    from gateway.reload import bounds_of
 
+    policies = desk.settings().policies
+    if policies.in_store:
+        return policy_store.named(desk, name, or_folder=True)
     if name == FOLDER:
-        reading = read_once(desk.settings().policies.folder)
+        reading = read_once(policies.folder, bounds_of(policies))
         if reading.problems:
             raise CommandError(*reading.problems)
         return reading

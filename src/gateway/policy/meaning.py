@@ -12,13 +12,13 @@ How a policy answers:
    the process for at most twice that. The detail names the gate, or the question that was asked last (law 10).
 """
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import PolicyFileError
+from gateway.policy.complaints import QUIET, complaint
 from gateway.policy.decision import Decision, Question, Step
 from gateway.policy.source import Head, rule_heads
 from gateway.policy.strict import QUERY_MS, Note, PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
@@ -33,11 +33,6 @@ _PERMIT_ARITY: Final = 5
 _NO_ORDER: Final = (
     'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
 )
-_QUIET: Final = (
-    "",
-    "allow_request(_subject, _request) if false;",
-)  # Oso warns about policies without a rule of its own kinds
-_OSO_PLACE: Final = re.compile(r"(?P<says>.*?) at line (?P<line>\d+), column \d+ of file (?P<file>\S+?):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +70,10 @@ class Meaning:
         """
         files = sorted(sources.items())
         heads = [head for name, text in files for head in rule_heads(name, text)]
-        if problems := list(_missing_entries(heads)):
+        if problems := list(_missing_entries(heads, files[0][0] if files else "")):
             raise PolicyFileError(problems)
         self._polar = _loaded(files)
+        self._order_place = next(head.place for head in heads if head.name == "gates")
         self.gates = self._gate_order()
         self._gate_places = _places(heads, "gate", 0)
         self._permit_places = _places(heads, "permit", _PERMIT_ARITY - 1)
@@ -157,13 +153,9 @@ class Meaning:
         try:
             orders = [bindings["names"] for bindings in self._polar.answers("gates", Variable("names"))]
         except StrictPolicyError as error:
-            raise PolicyFileError([f"gates([...]): {error}"]) from error
+            raise PolicyFileError([f"{self._order_place}: {_NO_ORDER} ({error})"]) from error
         if len(orders) != 1 or not orders[0] or not all(isinstance(name, str) for name in orders[0]):
-            raise PolicyFileError(
-                [
-                    'state the order of the gates exactly once, as in gates(["user-status", "network", "role"]);'
-                ]
-            )
+            raise PolicyFileError([f"{self._order_place}: {_NO_ORDER}"])
         return tuple(orders[0])
 
     def _gate_problems(self) -> Iterator[str]:
@@ -172,14 +164,14 @@ class Meaning:
         }
         for name in self.gates:
             if name not in self._gate_places:
-                yield f'gates(...) names "{name}", but no rule gate("{name}", ...) exists: write it or take the name out'
+                yield f'{self._order_place}: gates([...]) names "{name}", but no rule gate("{name}", ...) exists: write it or take the name out'
             if name not in allowed:
-                yield f'gates(...) names "{name}", which is not a reason of refusal; those are {", ".join(sorted(allowed))}'
+                yield f'{self._order_place}: gates([...]) names "{name}", which is not a reason of refusal; those are {", ".join(sorted(allowed))}'
         for name, place in self._gate_places.items():
             if name not in self.gates:
                 yield f'{place.split()[0]}: gate "{name}" is not in gates([...]) and would never be asked: add it there'
         if len(set(self.gates)) != len(self.gates):
-            yield "gates([...]) names a gate twice"
+            yield f"{self._order_place}: gates([...]) names a gate twice: take one out"
 
 
 def _failed(error: StrictPolicyError | FactBoundError, where: str, rule: str) -> Answer:
@@ -192,18 +184,11 @@ def _failed(error: StrictPolicyError | FactBoundError, where: str, rule: str) ->
 
 def _loaded(files: list[tuple[str, str]]) -> StrictPolar:
     try:
-        return StrictPolar([*files, _QUIET])
+        return StrictPolar([*files, QUIET])
     except PolicySyntaxError as error:
-        raise PolicyFileError([_oso_message(str(error))]) from error
+        raise PolicyFileError([complaint(str(error), dict(files)).text]) from error
     except StrictPolicyError as error:
         raise PolicyFileError([f"an inline query (?=): {error}"]) from error
-
-
-def _oso_message(message: str) -> str:
-    """Returns Oso's message as `file:line: sentence`, without its excerpt and its link."""
-    text = " ".join(message.split())
-    found = _OSO_PLACE.match(text)
-    return f"{found['file']}:{found['line']}: {found['says']}" if found else text[:300]
 
 
 def _places(heads: list[Head], rule: str, at: int) -> dict[str, str]:
@@ -225,14 +210,14 @@ def _head_problems(heads: list[Head]) -> Iterator[str]:
             yield from _permit_head_problems(head, seen)
 
 
-def _missing_entries(heads: list[Head]) -> Iterator[str]:
+def _missing_entries(heads: list[Head], home: str) -> Iterator[str]:
     names = {head.name for head in heads}
     if "gates" not in names:
-        yield _NO_ORDER
+        yield f"{home}:1: {_NO_ORDER}"
     if "gate" not in names:
-        yield 'no rule gate("name", subject, action, resource, request) exists: write one for each name in gates([...])'
+        yield f'{home}:1: no rule gate("name", subject, action, resource, request) exists: write one for each name in gates([...])'
     if "permit" not in names:
-        yield 'no rule permit(subject, action, resource, request, "reason") exists: everything would be refused'
+        yield f'{home}:1: no rule permit(subject, action, resource, request, "reason") exists, so everything would be refused: write one'
 
 
 def _gate_head_problems(head: Head) -> Iterator[str]:

@@ -32,6 +32,7 @@ Count = Annotated[int, Field(ge=1), Form("whole number")]
 Headers = Annotated[int, Field(ge=1, le=100), Form("whole number")]
 Waiting = Annotated[int, Field(ge=0), Form("whole number")]
 Watching = Annotated[Literal["notify", "poll"], Form("`notify` or `poll`")]
+Sourcing = Annotated[Literal["folder", "store"], Form("`folder` or `store`")]
 
 
 class Section(BaseModel):
@@ -89,12 +90,17 @@ class StoreSection(Section):
 class PoliciesSection(Section):
     """What decides."""
 
+    source: Sourcing = Field(
+        default="folder",
+        description="where policies stand: a folder that is watched, or the store, where `mediagate policy publish` puts them",
+    )
     folder: PlacedPath = Field(
-        default=Path("policies"), description="folder of Polar files, roles, route maps and scenarios"
+        default=Path("policies"),
+        description='folder of Polar files, roles, route maps and scenarios; not together with `source = "store"`',
     )
     state: PlacedPath | None = Field(
         default=None,
-        description="folder that records what went live; unless written, `.mediagate-` and the folder's name, beside it",
+        description="folder that records what went live; unless written, `.mediagate-` and the folder's name, beside it, or `.mediagate-store` there",
     )
     history: Count = Field(default=50, description="bundles that are kept to go back to")
     last_good_max_age: Duration = Field(
@@ -117,14 +123,32 @@ class PoliciesSection(Section):
         default=1_073_741_824, description="memory in which a new bundle must prove itself"
     )
 
+    max_file: Size = Field(default=1_048_576, description="largest file of a bundle")
+    max_files: Count = Field(default=2_000, description="files of a bundle")
+    max_bytes: Size = Field(default=16_777_216, description="all files of a bundle together")
+
+    @property
+    def in_store(self) -> bool:
+        """Whether the store keeps the policies, and no folder does."""
+        return self.source == "store"
+
     @property
     def state_folder(self) -> Path:
-        """Where what went live is recorded."""
-        return self.state or self.folder.parent / f".mediagate-{self.folder.name}"
+        """Where what went live is recorded, of each source in a place of its own."""
+        name = "store" if self.in_store else self.folder.name
+        return self.state or self.folder.parent / f".mediagate-{name}"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.in_store and "folder" in self.model_fields_set:
+            raise ValueError(
+                "`source` is `store` and a `folder` is named too, but only one can decide: take one of the two out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _state_is_elsewhere(self) -> Self:
-        if self.state_folder.absolute().is_relative_to(self.folder.absolute()):
+        if not self.in_store and self.state_folder.absolute().is_relative_to(self.folder.absolute()):
             raise ValueError("`state` must not be inside `folder`, which would then change by being read")
         return self
 

@@ -10,6 +10,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | objects, placements | what there is, whose it is, and in which collections it stands |
 | acl | who may do what with an object |
 | networks | from where |
+| policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
 | names, rows, errors | the forms of names, finding rows, the reasons for refusing |
 """
@@ -46,6 +47,7 @@ from models.changes.groups import (
 from models.changes.networks import allow_network, disallow_network, set_allow_list
 from models.changes.objects import change_owner, delete_object, register_object
 from models.changes.placements import place, unplace
+from models.changes.policies import publish_policies
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import IntentKind
@@ -80,6 +82,7 @@ __all__ = [
     "open_intent",
     "parse_principal",
     "place",
+    "publish_policies",
     "register_object",
     "remove_member",
     "revoke",
