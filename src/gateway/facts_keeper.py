@@ -63,6 +63,7 @@ class FactsKeeper:
     Attributes:
         get: returns a record at hand, as `models.facts.Facts` says: the dictionary's own look-up, since each decision
             asks it some twenty times.
+        loads: loads that the store answered, polls included.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class FactsKeeper:
         self._records = _Records()
         self.get: Callable[[str], Record | None] = self._records.__getitem__
         self._mark: Mark | None = None
+        self.loads = 0
         self._heard = -1
         self._fresh_until = 0.0
         self._wanted: set[str] = set()
@@ -101,6 +103,16 @@ class FactsKeeper:
     def is_fresh(self) -> bool:
         """Whether the last good poll is within the bound of rule 4."""
         return time.monotonic() < self._fresh_until
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last good poll began."""
+        return max(0.0, time.monotonic() - (self._fresh_until - self._max_staleness))
+
+    @property
+    def held(self) -> int:
+        """The number of records at hand."""
+        return len(self._records)
 
     async def start(self) -> None:
         """Loads the first mark and begins to poll.
@@ -167,6 +179,7 @@ class FactsKeeper:
                 _fail(waiting, error)
                 continue
             self._apply(batch)
+            self.loads += 1
             self._heard, self._fresh_until = heard, begun + self._max_staleness
             if not waiting.done():
                 waiting.set_result(None)

@@ -43,6 +43,9 @@ class _Trail:
     operation: Operation | None = None
     audited: bool = False
     answering: bool = False
+    line: AuditLine | None = None
+    failure: Reason | None = None
+    status: int = 0
 
 
 class Pipeline:
@@ -58,6 +61,7 @@ class Pipeline:
 
         async def sending(message: Message) -> None:
             trail.answering = True
+            trail.status = trail.status or message.get("status", 0)
             await send(message)
 
         try:
@@ -79,6 +83,9 @@ class Pipeline:
             if trail.answering:
                 raise
             await self._refuse(trail, GatewayError(Reason.INTERNAL), send)
+        finally:
+            whole = time.perf_counter_ns() - trail.begun
+            self._worker.tally.ended(trail.line, trail.failure, trail.status, whole)
 
     async def _serve(self, trail: _Trail, receive: Receive, send: Send) -> None:
         """The stages, in order."""
@@ -147,7 +154,8 @@ class Pipeline:
 
     def _audit(self, trail: _Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True
-        self._worker.audit.write(audit_line(trail, verdict, error, self._worker.facts.revision))
+        trail.line = audit_line(trail, verdict, error, self._worker.facts.revision)
+        self._worker.audit.write(trail.line)
 
     async def _refuse(self, trail: _Trail, error: GatewayError, send: Send) -> None:
         if trail.audited:
@@ -161,7 +169,9 @@ class Pipeline:
         if trail.scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
+        trail.failure = error.reason
         status, headers, body = refusal(error, trail.request_id, self._worker.hidden)
+        trail.status = status
         content = b"" if trail.scope["method"] == "HEAD" else body
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})

@@ -16,6 +16,7 @@ from gateway.audit import AuditLog
 from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
+from gateway.management.tally import Tally
 from gateway.reasons import Reason
 from gateway.reload import Gate
 from gateway.settings import Settings
@@ -42,6 +43,7 @@ class Worker:
         bundle: what decides now; replaced whole, so a request reads it once.
         policies: follows the policies folder and replaces the bundle.
         recent: what was asked lately, to warm a new bundle with.
+        tally: what requests came to, counted for metrics.
         store: where facts are kept.
         facts: the facts at hand.
         audit: where decisions are recorded.
@@ -61,6 +63,7 @@ class Worker:
         self.trusted: NetworkSet = settings.proxies.networks
         self.hidden: frozenset[Reason] = frozenset(settings.refusals.hide)
         self.recent = Recent()
+        self.tally = Tally()
         self._uses: dict[str, datetime] = {}
         self._unfinished: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()

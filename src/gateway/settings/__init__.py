@@ -33,6 +33,7 @@ from gateway.settings.reading import Keys, chosen_file, misspelled_variables, re
 from gateway.settings.sections import (
     AuditSection,
     LimitsSection,
+    ManagementSection,
     PoliciesSection,
     ProxiesSection,
     RefusalsSection,
@@ -52,6 +53,7 @@ class Settings(Section):
     """All settings of one gateway."""
 
     server: ServerSection = ServerSection()
+    management: ManagementSection = ManagementSection()
     store: StoreSection = StoreSection()
     policies: PoliciesSection = PoliciesSection()
     proxies: ProxiesSection = ProxiesSection()
@@ -59,6 +61,14 @@ class Settings(Section):
     refusals: RefusalsSection = RefusalsSection()
     limits: LimitsSection = LimitsSection()
     upstreams: Mapping[UpstreamName, UpstreamSection] = Field(default={})
+
+    @field_validator("management")
+    @classmethod
+    def _ports_differ(cls, management: ManagementSection, info: ValidationInfo) -> ManagementSection:
+        server = info.data.get("server")
+        if management.enabled and management.port and server and management.port == server.port:
+            raise ValueError("`port` is the one of `[server]`: choose another")
+        return management
 
     @field_validator("upstreams")
     @classmethod
