@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from gateway.audit import AuditLine
-from gateway.management.tally import DECISION_BOUNDS, MAX_OUTCOMES, Tally, Timing
+from gateway.management.tally import DECISION_BOUNDS, MAX_OUTCOMES, Tally
 from gateway.reasons import Reason
 
 
@@ -14,11 +14,14 @@ def verdict(said: str, reason: str, latency_us: int = 0) -> AuditLine:
 
 def test_an_observation_falls_into_the_first_bucket_that_holds_it() -> None:
     """A bound belongs to its own bucket; what is beyond all bounds is in the last one; the sum is kept."""
-    timing = Timing((1.0, 2.0))
-    for seconds in (0.5, 1.0, 1.5, 2.0, 9.0):
-        timing.note(seconds)
+    tally = Tally()
+    last = round(DECISION_BOUNDS[-1] * 1e6)
+    for taken in (1, 50, 51, 100, last + 1):
+        tally.ended(verdict("allowed", "acl", taken), None, 200, taken * 1000)
 
-    assert (timing.counts, timing.total) == ([2, 2, 1], 14.0)
+    between = [0] * (len(DECISION_BOUNDS) - 2)
+    assert tally.decision.counts == [2, 2, *between, 1]
+    assert tally.decision.total == tally.whole.total == (203 + last) / 1e6
 
 
 def test_requests_are_told_apart_by_verdict_reason_and_status_class() -> None:
