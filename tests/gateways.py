@@ -1,5 +1,7 @@
 """Running gateways for tests: a folder with settings, policies and a store, and `mediagate serve` as a real process."""
 
+import os
+import re
 import shutil
 import signal
 import socket
@@ -48,6 +50,13 @@ class Gateway:
         return self.folder / "audit.jsonl"
 
     @property
+    def management(self) -> str:
+        """Where its management listener is, without a path."""
+        found = re.search(r"management: listening at (\S+)", self.log)
+        assert found, self.log
+        return found[1]
+
+    @property
     def log(self) -> str:
         """What the processes said so far."""
         return (self.folder / "log").read_text()
@@ -74,12 +83,16 @@ def prepare(folder: Path, toml: str, *, routes: str, store: str | None = None) -
 
 
 @contextmanager
-def running(folder: Path, *options: str, patience: float = 20.0) -> Iterator[Gateway]:
-    """Runs `mediagate serve` in a prepared folder until the block ends; it must then stop by itself on SIGTERM."""
+def running(folder: Path, *options: str, patience: float = 20.0, management: str = "0") -> Iterator[Gateway]:
+    """Runs `mediagate serve` in a prepared folder until the block ends; it must then stop by itself on SIGTERM.
+
+    Its management listener takes the port `management`, by default a free one; that of its settings if empty.
+    """
     port = free_port()
     command = (*COMMAND, "--config", str(folder / "mediagate.toml"), "serve", "--port", str(port), *options)
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        environ = os.environ | ({"MEDIAGATE_MANAGEMENT__PORT": management} if management else {})
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environ)
     gateway = Gateway(folder, f"http://127.0.0.1:{port}", process.pid)
     try:
         _wait(gateway, process, patience)

@@ -12,12 +12,13 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.forward_auth import in_front
 from gateway.identity_token import KEY_SET_MAX_AGE
+from gateway.management.report import reporting
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.worker import Worker
@@ -70,21 +71,25 @@ def application(worker: Worker) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await worker.start()
-        watch = asyncio.create_task(_end_when_orphaned())
-        try:
-            yield
-        finally:
-            watch.cancel()
-            await worker.stop()
+        async with reporting(worker) as reporter:  # from here on, so that a start that hangs is seen
+            await worker.start()
+            watch = asyncio.create_task(_end_when_orphaned())
+            if reporter:
+                reporter.started = True
+            try:
+                yield
+            finally:
+                if reporter:
+                    reporter.stopping = True
+                watch.cancel()
+                await worker.stop()
 
     async def livez(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        ready = worker.facts.is_fresh
-        state = {"ready": ready, "policy": worker.policies.state, "revision": worker.facts.revision}
-        return JSONResponse(state, status_code=200 if ready else 503)
+        ready = worker.facts.is_fresh  # no more than that: details are for the management listener
+        return PlainTextResponse("ready\n" if ready else "not ready\n", status_code=200 if ready else 503)
 
     async def jwks(_request: Request) -> Response:
         caching = {"cache-control": f"public, max-age={KEY_SET_MAX_AGE}"}

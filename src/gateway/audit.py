@@ -69,7 +69,12 @@ class AuditLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AuditLog:
-    """Where audit lines go: a file, or standard output for `-`."""
+    """Where audit lines go: a file, or standard output for `-`.
+
+    Attributes:
+        written: lines written.
+        failed: lines that could not be written whole.
+    """
 
     def __init__(self, target: str) -> None:
         """Opens the target for appending; a new file is readable by its owner alone.
@@ -78,6 +83,7 @@ class AuditLog:
             OSError: the file cannot be opened.
         """
         self._encode = msgspec.json.Encoder().encode
+        self.written = self.failed = 0
         self._owned = target != "-"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._file = os.open(Path(target), flags, 0o600) if self._owned else sys.stdout.fileno()
@@ -92,11 +98,14 @@ class AuditLog:
         try:
             written = os.write(self._file, data)
         except OSError as error:
+            self.failed += 1
             raise GatewayError(
                 Reason.AUDIT_UNAVAILABLE, f"writing the audit failed: {error.strerror}"
             ) from error
         if written != len(data):
+            self.failed += 1
             raise GatewayError(Reason.AUDIT_UNAVAILABLE, "the audit took only a part of a line")
+        self.written += 1
 
     def close(self) -> None:
         """Closes a file that was opened here."""

@@ -64,6 +64,7 @@ class FactsKeeper(Facts):
     Attributes:
         get: returns a record at hand, as `models.facts.Facts` says: the dictionary's own look-up, since each decision
             asks it some twenty times.
+        loads: loads that the store answered, polls included.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FactsKeeper(Facts):
         self._reach: dict[str, Mapping[str, int]] = {}
         self._reached: set[str] = set()
         self._mark: Mark | None = None
+        self.loads = 0
         self._heard = -1
         self._fresh_until = 0.0
         self._wanted: set[str] = set()
@@ -119,6 +121,16 @@ class FactsKeeper(Facts):
     def is_fresh(self) -> bool:
         """Whether the last good poll is within the bound of rule 5."""
         return time.monotonic() < self._fresh_until
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last good poll began."""
+        return max(0.0, time.monotonic() - (self._fresh_until - self._max_staleness))
+
+    @property
+    def held(self) -> int:
+        """The number of records at hand."""
+        return len(self._records)
 
     async def start(self) -> None:
         """Loads the first mark and begins to poll.
@@ -185,6 +197,7 @@ class FactsKeeper(Facts):
                 _fail(waiting, error)
                 continue
             self._apply(batch)
+            self.loads += 1
             self._heard, self._fresh_until = heard, begun + self._max_staleness
             if not waiting.done():
                 waiting.set_result(None)

@@ -175,6 +175,8 @@ class ForwardAuth:
         except Exception:
             LOG.exception("request %s failed", trail.request_id)
             answer = self._refused(proxy, trail, GatewayError(Reason.INTERNAL))
+        whole = time.perf_counter_ns() - trail.begun
+        self._worker.tally.ended(trail.line, trail.failure, answer.status, whole)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -213,11 +215,13 @@ class ForwardAuth:
             except GatewayError as unwritten:
                 LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
                 error = unwritten
+        trail.failure = error.reason
         return proxy.refused(error, trail.request_id, self._worker.hidden, trail.scope["method"])
 
     def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None) -> None:
         trail.audited = True
-        self._worker.audit.write(audit_line(trail, verdict, error, self._worker.facts.revision))
+        trail.line = audit_line(trail, verdict, error, self._worker.facts.revision)
+        self._worker.audit.write(trail.line)
 
     def _admits(self, peer: str) -> bool:
         try:

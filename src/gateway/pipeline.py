@@ -45,6 +45,8 @@ class Trail:
     inbound: Inbound | None = None
     case: Case | None = None
     audited: bool = False
+    line: AuditLine | None = None
+    failure: Reason | None = None
 
     @property
     def judged(self) -> Case:
@@ -63,9 +65,10 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
+        worker = self._worker
         scope = as_get(scope) if is_socket(scope) else scope
-        trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
-        visit = self._worker.visits.begin(scope, receive, send)
+        trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, worker.bundle)
+        visit = worker.visits.begin(scope, receive, send)
         try:
             await self._serve(trail, visit)
         except ClientGoneError:
@@ -86,7 +89,8 @@ class Pipeline:
                 raise
             await self._refuse(trail, GatewayError(Reason.INTERNAL), visit.send)
         finally:
-            self._worker.visits.end(visit)
+            worker.visits.end(visit)
+            worker.tally.ended(trail.line, trail.failure, visit.status, time.perf_counter_ns() - trail.begun)
 
     async def _serve(self, trail: Trail, visit: Visit) -> None:
         """The stages, in order."""
@@ -156,7 +160,8 @@ class Pipeline:
 
     def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
         trail.audited = True
-        self._worker.audit.write(audit_line(trail, verdict, error, self._worker.facts.revision))
+        trail.line = audit_line(trail, verdict, error, self._worker.facts.revision)
+        self._worker.audit.write(trail.line)
 
     async def _refuse(self, trail: Trail, error: GatewayError, send: Send) -> None:
         if trail.audited:
@@ -167,6 +172,7 @@ class Pipeline:
             except GatewayError as unwritten:
                 LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
                 error = unwritten
+        trail.failure = error.reason
         status, headers, body = refusal(error, trail.request_id, self._worker.hidden)
         if is_socket(trail.scope):
             await deny(trail.scope, send, status, headers, body)

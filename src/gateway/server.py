@@ -2,20 +2,47 @@
 
 Everything that can be wrong is found before the first worker starts, so that a mistake is one clear message and not a
 worker that dies again and again.
+
+Rules:
+
+1. The main process serves no requests: it waits, replaces workers that died, and answers on the management listener.
+2. Workers are started by `spawn`, not by `fork`: the main process has threads, and a child must not inherit its listener.
+3. Told to stop (SIGTERM or SIGINT), readiness ends at once, workers take no new connections and end what is under way within
+   `server.drain_timeout`. Told again, all of them are killed.
+
+What was found about Granian 2.8, on which this rests:
+
+- Workers bind the port each for itself (SO_REUSEPORT), so a port that another of our gateways has is no error to it:
+  `gateway.cli.serve` looks first. The main process holds no connection and accepts none.
+- It takes the start method from `multiprocessing.get_start_method()`, which is `fork` on Linux up to Python 3.13.
+- On SIGTERM a worker closes its listening socket and idle connections at once, goes on with answers under way, and then runs
+  the application's shutdown. After `workers_kill_timeout` the main process kills what is left; 0 would mean for ever.
+- A second signal only sets the same flag again. Hooks of `on_startup` run after its own handlers were set and before the first worker
+  starts, so a handler that is set there replaces them.
+- A worker that dies is replaced at once, except within 5.5 s after it was replaced before: then the whole server ends with code 1
+  ("crash loop"), so that whoever supervises it sees a start that fails as one.
+- `wrks` lists the workers with number (`idx`, from 0), process (`inner`) and start (`birth`, monotonic).
+- Its own metrics know nothing of verdicts, so they stay off.
 """
 
 import math
-from typing import Final
+import multiprocessing
+import signal
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from gateway.management.board import Process
+from gateway.management.listener import managed
 from gateway.reload import Gate
 from gateway.settings import Settings
 from models.store import Store
 
+_LOGGER: Final = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
 _LOG: Final = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -23,7 +50,7 @@ _LOG: Final = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}
     },
-    "loggers": {"_granian": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "loggers": {"_granian": _LOGGER, "gateway": _LOGGER},
 }
 
 
@@ -35,8 +62,73 @@ def serve(settings: Settings) -> None:
         StoreError: the store cannot be used.
     """
     check(settings)
+    multiprocessing.set_start_method("spawn", force=True)
+    server = _server(settings)
+    stop = _Stop(server)
+    server.on_startup(stop.listen)
+    with managed(settings.management, lambda: _processes(server), lambda: stop.told):
+        server.serve()
+
+
+def check(settings: Settings) -> None:
+    """Loads everything that a worker needs, once, and lets it go.
+
+    Raises:
+        ConfigurationError: settings or policies are wrong.
+        StoreError: the store cannot be used.
+    """
+    settings.upstream_settings()
+    store = Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout)
+    try:
+        Gate(settings, store).opening()
+    finally:
+        store.close()
+
+
+class _Server(Protocol):
+    """What is used of Granian's server, whose own types say less."""
+
+    wrks: list[Any]
+
+    def on_startup(self, hook: Callable[[], None]) -> object: ...
+
+    def signal_handler_interrupt(self) -> None: ...
+
+    def serve(self) -> None: ...
+
+
+class _Stop:
+    """What signals do: the first begins to stop, the second ends everything (rule 3)."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self.told = False
+
+    def listen(self) -> None:
+        """Takes the signals over from Granian."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, *_: object) -> None:
+        if self.told:
+            for worker in tuple(self._server.wrks):
+                worker.kill()
+        self.told = True
+        self._server.signal_handler_interrupt()
+
+
+def _processes(server: _Server) -> list[Process]:
+    """Returns the workers that Granian has started; while it stops and after that, those that it waits for."""
+    return [
+        Process(worker.idx + 1, worker.inner.pid, worker.birth)
+        for worker in tuple(server.wrks)
+        if worker.inner.pid is not None
+    ]
+
+
+def _server(settings: Settings) -> _Server:
     server = settings.server
-    Granian(
+    made = Granian(
         target="gateway.app:create",
         factory=True,
         interface=Interfaces.ASGI,
@@ -54,19 +146,5 @@ def serve(settings: Settings) -> None:
         respawn_failed_workers=True,
         log_level=LogLevels.info,
         log_dictconfig=_LOG,
-    ).serve()
-
-
-def check(settings: Settings) -> None:
-    """Loads everything that a worker needs, once, and lets it go.
-
-    Raises:
-        ConfigurationError: settings or policies are wrong.
-        StoreError: the store cannot be used.
-    """
-    settings.upstream_settings()
-    store = Store.open(settings.store.url, busy_timeout=settings.store.busy_timeout)
-    try:
-        Gate(settings, store).opening()
-    finally:
-        store.close()
+    )
+    return cast("_Server", made)

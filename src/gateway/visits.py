@@ -101,6 +101,7 @@ class Visit:
 
     Attributes:
         answering: whether the client may have got a part of an answer.
+        status: of the answer; 0 while there is none, and for a WebSocket.
         told: the buckets that it was measured by; the head of the answer tells of them.
         receiving: since when a piece of the body is waited for; infinite while none is.
         sending: since when the client is to take a message; infinite while it is not.
@@ -108,6 +109,7 @@ class Visit:
 
     # not slots but defaults of the class: most requests set few of these, and one is made for each
     answering = False
+    status = 0
     receiving = _NOT_WAITING
     sending = _NOT_WAITING
     _octets = 0
@@ -180,6 +182,7 @@ class Visit:
         """
         if not self.answering:
             self.answering = True
+            self.status = message.get("status", 0)
             if self.told:
                 headers = [*message.get("headers", ()), *rate_headers(self.told)]
                 message = {**message, "headers": headers}

@@ -18,6 +18,7 @@ from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.limits import Rates
+from gateway.management.tally import Tally
 from gateway.reasons import Reason
 from gateway.rejudging import Rejudging
 from gateway.reload import Gate
@@ -48,6 +49,7 @@ class Worker:
         recent: what was asked lately, to warm a new bundle with.
         visits: the requests under way.
         rates: how often somebody may ask; None if nothing limits that.
+        tally: what requests came to, counted for metrics.
         store: where facts are kept.
         facts: the facts at hand.
         running: what is being carried, judged again.
@@ -73,6 +75,7 @@ class Worker:
         self.recent = Recent()
         self.visits = Visits(settings.limits)
         self.rates = Rates.of(settings.rates, settings.server.workers)
+        self.tally = Tally()
         self._uses: dict[str, datetime] = {}
         self._unfinished: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()

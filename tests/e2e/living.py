@@ -30,9 +30,14 @@ class Home:
 
     @property
     def state(self) -> dict[str, object]:
-        """What readiness tells of policies."""
-        found: dict[str, object] = requests.get(f"{self.gateway.url}/-/readyz", timeout=5).json()["policy"]
-        return found
+        """What readiness tells of policies, by reports of all workers that were written after this was asked."""
+        asked = time.monotonic()
+        while True:
+            told = requests.get(f"{self.gateway.management}/readyz", timeout=5).json()
+            if all(each["age"] < time.monotonic() - asked - 0.01 for each in told["workers"]):
+                found: dict[str, object] = told["policy"]
+                return found
+            time.sleep(0.05)
 
     @property
     def problems(self) -> str:

@@ -11,14 +11,15 @@ MIB = 1 << 20
 
 
 def workers(pid: int) -> list[int]:
-    """Returns the worker processes of the gateway whose main process is `pid`."""
+    """Returns the worker processes of the gateway whose main process is `pid`; Python's own helper process is none."""
     found = []
     for stat in needed_proc().glob("[0-9]*/stat"):
         try:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            helper = b"resource_tracker" in stat.with_name("cmdline").read_bytes()
         except OSError:  # it ended meanwhile
             continue
-        if int(parent) == pid and state != "Z":
+        if int(parent) == pid and state != "Z" and not helper:
             found.append(int(stat.parent.name))
     return sorted(found)
 

@@ -142,6 +142,7 @@ def _settings_text(port: int, upstreams: Mapping[str, tuple[int, str]]) -> str:
     head = (
         "# The demo's gateway; written anew at each start of `mediagate demo`.\n\n"
         f'[server]\nhost = "127.0.0.1"\nport = {port}\n\n'
+        "[management]\nport = 0\n\n"
         '[store]\nurl = "sqlite:///mediagate.db"\n\n'
         '[policies]\nfolder = "policies"\n\n'
         '[audit]\npath = "log/audit.jsonl"\n'

@@ -38,6 +38,7 @@ from gateway.settings.sections import (
     AuditSection,
     ForwardAuthSection,
     LimitsSection,
+    ManagementSection,
     PoliciesSection,
     ProxiesSection,
     RefusalsSection,
@@ -58,6 +59,7 @@ class Settings(Section):
     """All settings of one gateway."""
 
     server: ServerSection = ServerSection()
+    management: ManagementSection = ManagementSection()
     store: StoreSection = StoreSection()
     policies: PoliciesSection = PoliciesSection()
     proxies: ProxiesSection = ProxiesSection()
@@ -68,6 +70,14 @@ class Settings(Section):
     rates: RatesSection = RatesSection()
     identity_token: IdentityTokenSection = IdentityTokenSection()
     upstreams: Mapping[UpstreamName, UpstreamSection] = Field(default={})
+
+    @field_validator("management")
+    @classmethod
+    def _ports_differ(cls, management: ManagementSection, info: ValidationInfo) -> ManagementSection:
+        server = info.data.get("server")
+        if management.enabled and management.port and server and management.port == server.port:
+            raise ValueError("`port` is the one of `[server]`: choose another")
+        return management
 
     @field_validator("upstreams")
     @classmethod

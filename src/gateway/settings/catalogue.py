@@ -87,6 +87,8 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.default
     if value is None or value in ((), frozenset()):
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if _form(field) is DURATION:
         return f'"{duration_text(value)}"'
     if _form(field) is SIZE:

@@ -31,6 +31,7 @@ Port = Annotated[int, Field(ge=0, le=65535), Form("whole number")]
 Count = Annotated[int, Field(ge=1), Form("whole number")]
 Headers = Annotated[int, Field(ge=1, le=100), Form("whole number")]
 Waiting = Annotated[int, Field(ge=0), Form("whole number")]
+Switch = Annotated[bool, Form("`true` or `false`")]
 Watching = Annotated[Literal["notify", "poll"], Form("`notify` or `poll`")]
 Sourcing = Annotated[Literal["folder", "store"], Form("`folder` or `store`")]
 
@@ -63,6 +64,23 @@ class ServerSection(Section):
     header_timeout: Duration = Field(default=10.0, description="time for a client to send its request head")
     drain_timeout: Duration = Field(
         default=30.0, description="time for requests to end when the gateway stops"
+    )
+
+
+class ManagementSection(Section):
+    """Where those who run the gateway ask how it fares."""
+
+    enabled: Switch = Field(
+        default=True, description="whether there is a listener for `/livez`, `/readyz` and `/metrics`"
+    )
+    host: ListenAddress = Field(
+        default="127.0.0.1", description="address to listen on; whoever reaches it may read it"
+    )
+    port: Port = Field(
+        default=9180, description="port to listen on, other than `server.port`; 0 takes a free one"
+    )
+    stuck_after: Duration = Field(
+        default=10.0, description="time without a sign of a worker after which `/livez` is 503"
     )
 
 

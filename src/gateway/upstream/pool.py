@@ -32,6 +32,7 @@ class Pool:
 
     Attributes:
         answer_peak: the most bytes of one answer that ever waited in the process for a client.
+        refused: requests that found the queue full or waited in it too long.
         upload_peak: the most bytes of one request that ever waited in the process for the backend.
     """
 
@@ -48,6 +49,7 @@ class Pool:
         self._empty: asyncio.Event | None = None
         self.answer_peak = 0
         self.upload_peak = 0
+        self.refused = 0
         shortest = min(settings.read_timeout, settings.write_timeout, settings.idle_timeout)
         self._interval = max(MIN_SWEEP, min(MAX_SWEEP, shortest / 4))
 
@@ -148,6 +150,7 @@ class Pool:
     async def _queue(self) -> Connection | None:
         """Waits for a place; returns the connection that comes with it, if one does."""
         if len(self._waiting) >= self._settings.queue_limit:
+            self.refused += 1
             raise UpstreamBusyError(f"{len(self._waiting)} requests wait for `{self._settings.name}`")
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Connection | None] = loop.create_future()
@@ -166,6 +169,7 @@ class Pool:
 
     def _expire(self, waiter: asyncio.Future[Connection | None]) -> None:
         if not waiter.done():
+            self.refused += 1
             waited = f"waited {self._settings.queue_timeout:g} s for `{self._settings.name}`"
             waiter.set_exception(UpstreamBusyError(waited))
 
