@@ -21,6 +21,9 @@ What was found about Granian 2.8, on which this rests:
   starts, so a handler that is set there replaces them.
 - A worker that dies is replaced at once, except within 5.5 s after it was replaced before: then the whole server ends with code 1
   ("crash loop"), so that whoever supervises it sees a start that fails as one.
+- Its main thread waits without a time limit. Linux lets any thread take a signal that is for the process, and a thread that is just being
+  made does take it, while Python runs handlers on the main thread only, which then sleeps on: about half of all SIGTERM during requests for
+  metrics were lost. So the threads of the management listener block all signals.
 - `wrks` lists the workers with number (`idx`, from 0), process (`inner`) and start (`birth`, monotonic).
 - Its own metrics know nothing of verdicts, so they stay off.
 """

@@ -216,7 +216,7 @@ def test_told_to_stop_the_gateway_says_so_and_ends_a_download_whole(tmp_path: Pa
             closed = eventually(lambda: refuses(gateway.url), 2)
             body = client.read(300_000)
 
-        assert (status, unready, stopping, alive, closed) == (200, True, True, 200, True)
+        assert (status, unready, stopping, alive, closed) == (200, True, True, 200, True), gateway.log
         assert body == b"".join(pieces)
         assert eventually(lambda: is_over(gateway.pid))
 

@@ -55,9 +55,9 @@ def test_the_second_screen_of_the_readme_works_as_it_stands(tmp_path: Path) -> N
     """The commands run verbatim; Eve gets 200, nobody is told to sign in, and explain names the entry."""
     needed("nginx")
     needed("curl")
-    if not (is_free(8000) and is_free(8080)):
+    if not (is_free(8000) and is_free(8080) and is_free(9180)):
         pytest.fail(
-            "the README's commands use the ports 8000 and 8080: stop what listens there and run again"
+            "the README's commands use the ports 8000, 8080 and 9180: stop what listens there and run again"
         )
     setting_up, asking = BLOCK.findall((ROOT / "README.md").read_text())
     here = tmp_path / "checkout"

@@ -584,6 +584,16 @@ def test_any_text_loads_or_is_refused_with_its_place(
     assert all(problem.startswith(str(path)) for problem in found)
 
 
+def test_both_listeners_on_one_port_is_noticed(tmp_path: Path) -> None:
+    """The management port cannot be the server's, unless there is no such listener or each takes a free port."""
+    same = "[server]\nport = 9180\n"
+    (said,) = problems(tmp_path, same)
+
+    assert "management: `port` is the one of `[server]`" in said
+    assert not loaded(tmp_path, f"{same}[management]\nenabled = false\n").management.enabled
+    assert loaded(tmp_path, "[server]\nport = 0\n[management]\nport = 0\n").management.port == 0
+
+
 # ---------------------------------------------------------------------------------------------------- document
 
 

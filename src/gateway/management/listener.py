@@ -10,6 +10,7 @@ Rules:
 import json
 import logging
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -55,9 +56,7 @@ def managed(
         board = Board(folder, processes, stopping, settings.stuck_after)
         with _bound(settings, board) as listener:
             os.environ[FOLDER_VARIABLE] = str(folder)
-            thread = threading.Thread(
-                target=listener.serve_forever, args=(BEAT,), name="management", daemon=True
-            )
+            thread = threading.Thread(target=_serve, args=(listener,), name="management", daemon=True)
             thread.start()
             LOG.info("management: listening at %s", listener.url)
             try:
@@ -201,6 +200,12 @@ def readiness(view: View) -> dict[str, Any]:
             for member in view.members
         ],
     }
+
+
+def _serve(listener: Listener) -> None:
+    """Runs the listener, deaf to signals: one that a thread takes does not wake the main thread, which alone may handle it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    listener.serve_forever(BEAT)
 
 
 def _bound(settings: ManagementSection, board: Board) -> Listener:
