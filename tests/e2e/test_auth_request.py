@@ -201,6 +201,20 @@ def test_any_method_is_judged_as_itself(front: Front, method: str) -> None:
     assert front.ask(method, "/files/a", "").status == 401
 
 
+def test_an_upgrade_goes_no_further(front: Front) -> None:
+    """A handshake does not reach the backend as one: nobody would judge again what flows after it."""
+    handshake = (
+        "connection: Upgrade",
+        "upgrade: websocket",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+    )
+    answer = front.ask("GET", "/files/a", "ada", *handshake)
+
+    assert answer.status in (200, 403)
+    assert not any(b"upgrade" in head.lower() for head in front.heads())
+
+
 @pytest.mark.parametrize("framing", ["content-length: 5", "transfer-encoding: chunked"])
 def test_a_body_goes_to_the_backend_alone(front: Front, framing: str) -> None:
     """An upload is judged without its body, of known length or not, and arrives whole."""
