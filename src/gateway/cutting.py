@@ -65,7 +65,6 @@ class Carrying(Carried):
         effects = self._effects
         if effects is not None and (effects.writing or (effects.ended and effects.must_finish)):
             return False
-        if not self._task.cancelling():  # who cancels already, a stopping server, is not to be hidden
-            self._error = error
+        self._error = error
         self._task.cancel()
         return True
