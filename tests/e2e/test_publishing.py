@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,10 @@ from gateways import Gateway, following, running
 from recorder import recording
 
 
-@pytest.fixture(name="home")
-def publishing_home(tmp_path: Path) -> Iterator[Home]:
+@pytest.fixture(name="home", scope="module")
+def publishing_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A gateway with two workers over a bundle that was published from the folder `policies`, which nobody watches."""
+    tmp_path = tmp_path_factory.mktemp("publishing")
     with recording() as backend:
         furnish(tmp_path, backend.url)
         toml = tmp_path / "mediagate.toml"
@@ -33,6 +33,11 @@ def publish(home: Home, **environ: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def digests(home: Home) -> list[str]:
+    """Returns what was published, the latest first."""
+    return [row["digest"] for row in json.loads(home.run("--json", "policy", "history").stdout)]
+
+
 def test_what_is_published_decides_in_every_worker(home: Home) -> None:
     """A saved file alone changes nothing; published it decides everywhere, by the same workers; rolling back undoes it."""
     first, workers = str(home.state["live"]), home.workers
@@ -45,8 +50,7 @@ def test_what_is_published_decides_in_every_worker(home: Home) -> None:
         second = str(home.state["live"])
         assert said.readline().endswith(f"{second}  live\n")
 
-    rows = json.loads(home.run("--json", "policy", "history").stdout)
-    assert [row["digest"] for row in rows] == [second, first]
+    assert digests(home)[:2] == [second, first]
     assert home.run("policy", "rollback", first[:8]).returncode == 0
     eventually(lambda: spread(home, "/more", 401))
     assert home.state["live"] == first
@@ -58,12 +62,12 @@ def test_what_is_published_decides_in_every_worker(home: Home) -> None:
 
 def test_what_is_refused_changes_nothing_and_says_why(home: Home) -> None:
     """A broken bundle is not published; one that only another machine's settings let through is told, and the old one decides."""
-    live, workers = str(home.state["live"]), home.workers
+    live, workers, published = str(home.state["live"]), home.workers, digests(home)
     good = (home.policies / "gates.polar").read_text()
     home.write("gates.polar", good + "gate(")
     code, said = publish(home)
     assert (code, "gates.polar:" in said) == (1, True)
-    assert len(json.loads(home.run("--json", "policy", "history").stdout)) == 1
+    assert digests(home) == published
 
     home.write("gates.polar", good)
     home.write("routes/test.yaml", ROUTES.replace("recorder", "other"))

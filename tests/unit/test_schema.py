@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -11,8 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from models import schema
+from models.published import latest_publication
 from models.store import Store, StoreError
-from models.tables import Base
+from models.tables import Base, SystemDomain
 from stores import Databases, behind, opened, revision
 
 
@@ -46,6 +48,23 @@ def test_the_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(schema.SCRIPTS))
     assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
+
+
+def test_an_older_store_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> None:
+    """A store of the first schema with facts in it keeps them, gets the tables that came since, and opens."""
+    with behind(bare_url) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(schema.SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO system_domains VALUES ('d', 'D', 'ACTIVE', :no)"), {"no": False})
+    with pytest.raises(StoreError, match="mediagate upgrade"), opened(bare_url, tmp_path):
+        pass
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store, store.read() as session:
+        assert [row.id for row in session.query(SystemDomain)] == ["d"]
+        assert latest_publication(session) is None
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ class PoliciesSection(Section):
         description="whether the system tells of changes, or only looking every so often does",
     )
     poll_interval: Duration = Field(
-        default=2.0, description="time between looks at the folder, notified or not"
+        default=2.0,
+        description="time between looks at the folder, or for what was published, notified or not",
     )
     settle: Duration = Field(default=0.2, description="time for which the folder must stand still")
     trial_cpu: Duration = Field(
