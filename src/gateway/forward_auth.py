@@ -30,7 +30,9 @@ from gateway.authorize import Verdict
 from gateway.case import Case
 from gateway.errors import GatewayError
 from gateway.headers import identity_headers
+from gateway.identity import NOT_VALID
 from gateway.inbound import Inbound
+from gateway.limits import Told
 from gateway.pipeline import Trail, audit_line
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
@@ -188,8 +190,8 @@ class ForwardAuth:
         """
         worker = self._worker
         trail.inbound = Inbound.of(trail.scope, _NOBODY, trail.request_id)
-        case = trail.case = Case(trail.inbound, trail.bundle, worker.facts)
-        verdict = await worker.facts.ask(case.verdict)
+        verdict = await self._counted(trail, trail.inbound)
+        case = trail.judged
         identity = case.identity
         if verdict is None:
             if identity.user is None:  # whether such a row exists is nothing for everybody
@@ -207,6 +209,25 @@ class ForwardAuth:
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
         return proxy.allowed(headers)
+
+    async def _counted(self, trail: Trail, inbound: Inbound) -> Verdict | None:
+        """Judges, and counts who asks and who guesses as `gateway.pipeline` does (rule 2); None if the row reads the body."""
+        worker, rates = self._worker, self._worker.rates
+        told: Told = []
+        if rates is not None:
+            rates.arrived(inbound.client, told)
+        try:
+            case = trail.case = Case(inbound, trail.bundle, worker.facts)
+            if rates is not None and case.has_credential:
+                rates.may_guess(inbound.client)
+            verdict = await worker.facts.ask(case.verdict)
+        except GatewayError as error:
+            if rates is not None and error.reason in NOT_VALID:
+                rates.failed(inbound.client)
+            raise
+        if rates is not None:
+            rates.known(case.identity, told)
+        return verdict
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:
         if not trail.audited:

@@ -483,6 +483,20 @@ def test_a_gateway_without_peers_has_no_pages(tmp_path: Path) -> None:
     assert [(answer.status_code, answer.json()["reason"]) for answer in answers] == [(403, "no-route")] * 2
 
 
+def test_a_clients_rate_and_guesses_are_counted_here_too(tmp_path: Path) -> None:
+    """Whoever guesses tokens through a proxy is stopped as at the gateway, by the client's address and not the proxy's."""
+    rates = '[rates]\nguesses = "2/h"\nguesses_burst = 2\n'
+    guess = {"Authorization": "Bearer wrong"}
+    with house(tmp_path, SETTINGS + rates, ROWS) as home:
+        statuses = [home.get("/-/auth/envoy/files/a", headers=QUESTION | guess).status_code for _ in range(4)]
+        right = home.get("/-/auth/nginx", "ada", headers=QUESTION)
+        elsewhere = home.get("/-/auth/nginx", "ada", headers=QUESTION | {"X-Original-Client": "192.0.2.2"})
+
+    assert statuses == [401, 401, 429, 429]
+    assert (right.status_code, right.headers["x-mediagate-reason"]) == (403, "guess-rate")
+    assert elsewhere.status_code == 204
+
+
 def test_nothing_passes_while_the_gateway_is_away(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
