@@ -85,8 +85,9 @@ class Case:
         if match is None:
             missing = Reason.NO_ROUTE if self.identity.user else Reason.SIGNED_IN
             raise GatewayError(missing, "no row of the route maps covers the request")
-        if match.row.reads_body and self.body is None:
-            self.awaits = match.row.body_limit
+        needed = routes.reads(match, inbound) if self.body is None else None
+        if needed is not None:
+            self.awaits = needed
             return None
         self.awaits = None
         self.operation = routes.operation(match, inbound, self.body)
