@@ -28,6 +28,7 @@ class Mediagate(Root):
         "revoke": Noun("gateway.cli.grants", "Take permissions back."),
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
         "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
+        "selftest": Noun("gateway.cli.selftest", "Fire known bypasses at a live deployment."),
         "policy": Noun("gateway.cli.policy", "Check Polar files, roles, route maps and scenarios."),
         "domain": Noun("gateway.cli.domains", "System domains."),
         "upgrade": Noun("gateway.cli.serve", "Bring the store up to date after an upgrade."),
