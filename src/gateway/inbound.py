@@ -126,16 +126,16 @@ class Inbound:
             raise GatewayError(Reason.BAD_METHOD, f"method `{method[:32]}`")
         path, query = _raw_target(scope)
         headers = tuple(scope["headers"])
-        names = _check_headers(headers)
+        fields = _check_headers(headers)
         client = scope.get("client")
         peer = client[0] if client else ""
         caller = believed_caller(peer, scope["scheme"], headers, trusted)
         oddities = _path_oddities(path) if b"%" in path or b";" in path else _PLAIN
         if query and overrides_method(query):
             oddities |= {"method-parameter"}
-        if b"if" in names and _asks_about_others(method, path, dict(headers)):
+        if b"if" in fields and _asks_about_others(method, path, fields):
             oddities |= {"tagged-if"}
-        if b"destination" in names and method not in _TO_DESTINATION:
+        if b"destination" in fields and method not in _TO_DESTINATION:
             oddities |= {UNREAD_DESTINATION}
         return cls(
             method=method,
@@ -245,18 +245,26 @@ def _decoded(raw: bytes) -> str:
     return text
 
 
-def _check_headers(headers: tuple[tuple[bytes, bytes], ...]) -> set[bytes]:
-    """Refuses headers with two readings (rule 4); returns their names."""
-    seen: set[bytes] = set()
-    for name, value in headers:
-        if name in _SINGLE and name in seen:
-            raise GatewayError(Reason.BAD_HEADERS, f"header `{name.decode('latin-1')}` came twice")
-        seen.add(name)
-        if _BAD_VALUE.search(value):
-            raise GatewayError(
-                Reason.BAD_HEADERS, f"header `{name[:64].decode('latin-1')}` has a control character"
-            )
-    host = next((value for name, value in headers if name == b"host"), b"")
-    if not _HOST.fullmatch(host):
+def _check_headers(headers: tuple[tuple[bytes, bytes], ...]) -> Mapping[bytes, bytes]:
+    """Refuses headers with two readings (rule 4); returns them by name, of repeated ones the last."""
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        _check_repeated([name for name, _ in headers])
+    if _BAD_VALUE.search(
+        b"".join([value for _, value in headers])
+    ):  # one search for all: each request comes here
+        name = next(name for name, value in headers if _BAD_VALUE.search(value))
+        raise GatewayError(
+            Reason.BAD_HEADERS, f"header `{name[:64].decode('latin-1')}` has a control character"
+        )
+    if not _HOST.fullmatch(fields.get(b"host", b"")):
         raise GatewayError(Reason.BAD_HEADERS, "not exactly one well-formed host")
-    return seen
+    return fields
+
+
+def _check_repeated(names: list[bytes]) -> None:
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise GatewayError(
+                Reason.BAD_HEADERS, f"header `{name.decode('latin-1')}` came {names.count(name)} times"
+            )

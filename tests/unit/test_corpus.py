@@ -96,6 +96,13 @@ def test_the_shipped_corpus_does_no_harm() -> None:
 
     assert len(fired) > 200
     assert {each.method for each in fired if each.forwarded is not None} <= {"GET", "HEAD", "OPTIONS"}
+    unsafe = [each for each in fired if each.method not in ("GET", "HEAD", "OPTIONS")]
+    named = {each.fields.get("target", "{allowed}") for each in unsafe if "raw" not in each.fields}
+    assert named == {"{absent}", "{host}:443"}
+    assert {each.method for each in unsafe if "raw" in each.fields} <= {
+        "GET\t{allowed}\tHTTP/1.1\r\nHost:",
+        "PRI",
+    }
 
 
 def test_a_scene_hides_its_token() -> None:
