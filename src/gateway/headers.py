@@ -12,7 +12,8 @@ Rules:
 4. Our own credentials never reach a backend; a client's `Authorization` does only where the upstream says `pass`
    and it was not ours.
 5. Framing is not a header here: `Content-Length` and `Transfer-Encoding` of a request are written by `gateway.upstream`.
-6. Answers lose their hop-by-hop headers here and nothing else; what caches are told is `gateway.caching`.
+6. Answers lose their hop-by-hop headers here, and those that send clients to another address for what comes next, round
+   the gateway; what caches are told is `gateway.caching`.
 
 Cookies pass as they came, each request for itself: there is no cookie jar.
 """
@@ -112,6 +113,15 @@ OUR_PREFIXES: Final = (
 USERS_OWN: Final = (b"x-amz-meta-", b"x-goog-meta-", b"x-ms-meta-")
 """Metadata of object stores, named by users: `_` and `.` have one reading there (rule 3)."""
 
+NOT_FROM_BACKENDS: Final = frozenset(
+    (
+        b"x-request-id",  # ours is told instead
+        b"alt-svc",  # RFC 7838: "ask me at this other host and port"
+    )
+)
+"""Headers of an answer that a backend does not get to say (rule 6)."""
+
+_UNWANTED: Final = HOP_BY_HOP | NOT_FROM_BACKENDS
 _FOLD: Final = bytes.maketrans(b"_.", b"--")
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 5.5
@@ -247,7 +257,8 @@ def identity_headers(user: str, domain: str) -> tuple[Pair, ...]:
 def response_headers(answered: Iterable[Pair], request_id: str) -> list[Pair]:
     """Returns the headers of an answer for the client: rule 6, and the request's id."""
     answered = tuple(answered)
-    unwanted = HOP_BY_HOP | _named(answered) | {b"x-request-id"}
+    named = _named(answered)
+    unwanted = _UNWANTED | named if named else _UNWANTED
     passing = [pair for pair in answered if pair[0] not in unwanted]
     passing.append((b"x-request-id", request_id.encode()))
     return passing

@@ -4,12 +4,16 @@ Rules (law 1: the request judged is the request forwarded):
 
 1. The path is read from `raw_path`, percent-decoded once, and forwarded as the bytes that came. Never `request.url`
    (CVE-2026-48710: a `Host` header could rewrite it).
-2. What has two readings is refused, not repaired: dot segments, empty segments, encoded slash, dot or backslash in
-   either case of hex, backslash, `#`, control and raw non-ASCII bytes, invalid or overlong UTF-8, double encoding of these
+2. What has two readings is refused, not repaired: dot and empty segments in any encoding, with or without what follows
+   a `;`, backslash in any form, `#`, control and raw non-ASCII bytes, invalid or overlong UTF-8, double encoding of these
    (CVE-2026-33494, CVE-2026-26205, CVE-2026-42272, CVE-2019-9901, CVE-2023-47106, GO-2026-4950).
-3. `;` has a meaning of its own to some servers (`..;/`): it is an oddity that a row must allow.
+3. What only some servers read in another way is an oddity that a row must allow: `;` (`..;/`), encoded slash and dot,
+   a parameter that names another method (gateway.overrides), an `If` about other resources (gateway.webdav).
 4. Exactly one `Host`; `Authorization` and other headers that decide something come at most once (CVE-2026-26308).
 5. Methods are a known set; `CONNECT`, `TRACE` and unknown ones are refused.
+
+The server library hands over path and query without what it dropped: a fragment, the authority of an absolute-form target, and
+the lone `?` of `/a?`, which so arrives as `/a`. All three are judged and forwarded as what is left.
 
 Not checked here: framing (the server library), what a query or body means (gateway.routes), credentials (gateway.identity).
 """
@@ -23,7 +27,9 @@ from netaddr import IPAddress
 
 from gateway.client_address import believed_caller
 from gateway.errors import GatewayError
+from gateway.overrides import overrides_method
 from gateway.reasons import Reason
+from gateway.webdav import asks_about_others
 from models.networks import NetworkSet
 
 METHODS: Final = frozenset(
@@ -48,11 +54,19 @@ MAX_TARGET: Final = 8192
 """Bytes of path and query together."""
 MAX_SEGMENTS: Final = 256
 
-_SINGLE: Final = frozenset((b"host", b"authorization", b"app-id", b"auth-token", b"content-length", b"content-type", b"destination"))  # fmt: skip
+UNREAD_DESTINATION: Final = "unread-destination"
+"""The oddity of a `Destination` on another method than COPY and MOVE: only a row that reads it takes it."""
+ODDITIES: Final = ("semicolon", "encoded-slash", "encoded-dot", "method-parameter", "tagged-if")
+"""What is refused unless the request's row allows it (rule 3)."""
+
+_SINGLE: Final = frozenset((b"host", b"authorization", b"app-id", b"auth-token", b"content-length", b"content-type", b"destination", b"if"))  # fmt: skip
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _PATH: Final = re.compile(rb"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/\[\]^|]|%[0-9A-Fa-f]{2})*")
 _QUERY: Final = re.compile(rb"(?:[!$&-;=?-~]|%[0-9A-Fa-f]{2})*")
-_REFUSED_CODES: Final = re.compile(rb"%(?:2[efEF]|5[cC])")
+_BACKSLASH: Final = re.compile(rb"%5[cC]")
+_TO_DESTINATION: Final = ("COPY", "MOVE")
+_DOTS: Final = ("", ".", "..")
+_ODD: Final = re.compile(rb";|%2[eEfF]")
 _DOUBLE: Final = re.compile(r"%(?:2[efEF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])")
 _NEEDLESS: Final = re.compile(
     rb"%(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|2[dDeE]|5[fF]|7[eE])"
@@ -60,7 +74,6 @@ _NEEDLESS: Final = re.compile(
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN: Final[frozenset[str]] = frozenset()
-_SEMICOLON: Final = frozenset(("semicolon",))
 
 
 class Inbound(NamedTuple):
@@ -79,7 +92,7 @@ class Inbound(NamedTuple):
         scheme: `http` or `https` as the client used it.
         host: the believed host, as sent.
         request_id: names the request in answers, audit and log.
-        oddities: what a row must allow: `semicolon`.
+        oddities: what a row must allow: `ODDITIES`, and `UNREAD_DESTINATION`.
     """
 
     method: str
@@ -113,10 +126,17 @@ class Inbound(NamedTuple):
             raise GatewayError(Reason.BAD_METHOD, f"method `{method[:32]}`")
         path, query = _raw_target(scope)
         headers = tuple(scope["headers"])
-        _check_headers(headers)
+        fields = _check_headers(headers)
         client = scope.get("client")
         peer = client[0] if client else ""
         caller = believed_caller(peer, scope["scheme"], headers, trusted)
+        oddities = _path_oddities(path) if b"%" in path or b";" in path else _PLAIN
+        if query and overrides_method(query):
+            oddities |= {"method-parameter"}
+        if b"if" in fields and _asks_about_others(method, path, fields):
+            oddities |= {"tagged-if"}
+        if b"destination" in fields and method not in _TO_DESTINATION:
+            oddities |= {UNREAD_DESTINATION}
         return cls(  # in the order of the fields: names would cost the hot path a microsecond
             method,
             path + b"?" + query if query else path,
@@ -127,7 +147,7 @@ class Inbound(NamedTuple):
             peer,
             *caller,
             request_id,
-            _SEMICOLON if b";" in path else _PLAIN,
+            oddities,
         )
 
     def header(self, name: bytes) -> bytes | None:
@@ -167,11 +187,24 @@ def _raw_target(scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
         raise GatewayError(Reason.BAD_TARGET, f"longer than {MAX_TARGET} bytes")
     if not _PATH.fullmatch(path):
         raise GatewayError(Reason.BAD_TARGET, "the path has bytes that must be percent-encoded")
-    if _REFUSED_CODES.search(path):
-        raise GatewayError(Reason.BAD_TARGET, "the path has an encoded slash, dot or backslash")
+    if _BACKSLASH.search(path):
+        raise GatewayError(Reason.BAD_TARGET, "the path has an encoded backslash")
     if not _QUERY.fullmatch(query):
         raise GatewayError(Reason.BAD_TARGET, "the query has bytes that must be percent-encoded")
     return path, query
+
+
+def _path_oddities(path: bytes) -> frozenset[str]:
+    if not _ODD.search(path):
+        return _PLAIN
+    codes = path.lower()
+    found = ((b";", "semicolon"), (b"%2f", "encoded-slash"), (b"%2e", "encoded-dot"))
+    return frozenset(oddity for code, oddity in found if code in codes)
+
+
+def _asks_about_others(method: str, path: bytes, headers: Mapping[bytes, bytes]) -> bool:
+    destination = headers.get(b"destination") if method in _TO_DESTINATION else None
+    return asks_about_others(headers[b"if"], headers[b"host"], path, destination)
 
 
 def _segments(path: bytes) -> tuple[str, ...]:
@@ -187,8 +220,12 @@ def _segments(path: bytes) -> tuple[str, ...]:
 
 def _segment(raw: bytes) -> str:
     if b"%" not in raw:
+        if b";" in raw and raw.partition(b";")[0] in (b"", b".", b".."):
+            raise GatewayError(Reason.BAD_TARGET, "the path has a dot or empty segment before a `;`")
         return raw.decode("ascii")
     text = _decoded(raw)
+    if (text[0] in "./;" or "/" in text) and any(part.partition(";")[0] in _DOTS for part in text.split("/")):
+        raise GatewayError(Reason.BAD_TARGET, "the path has an encoded dot or empty segment")
     if _CONTROL.search(text):
         raise GatewayError(Reason.BAD_TARGET, "the path has an encoded control character")
     if "%" in text and _DOUBLE.search(text):
@@ -206,17 +243,26 @@ def _decoded(raw: bytes) -> str:
     return text
 
 
-def _check_headers(headers: tuple[tuple[bytes, bytes], ...]) -> None:
-    """Refuses headers with two readings (rule 4)."""
-    seen: set[bytes] = set()
-    for name, value in headers:
-        if name in _SINGLE and name in seen:
-            raise GatewayError(Reason.BAD_HEADERS, f"header `{name.decode('latin-1')}` came twice")
-        seen.add(name)
-        if _BAD_VALUE.search(value):
-            raise GatewayError(
-                Reason.BAD_HEADERS, f"header `{name[:64].decode('latin-1')}` has a control character"
-            )
-    host = next((value for name, value in headers if name == b"host"), b"")
-    if not _HOST.fullmatch(host):
+def _check_headers(headers: tuple[tuple[bytes, bytes], ...]) -> Mapping[bytes, bytes]:
+    """Refuses headers with two readings (rule 4); returns them by name, of repeated ones the last."""
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        _check_repeated([name for name, _ in headers])
+    if _BAD_VALUE.search(
+        b"".join([value for _, value in headers])
+    ):  # one search for all: each request comes here
+        name = next(name for name, value in headers if _BAD_VALUE.search(value))
+        raise GatewayError(
+            Reason.BAD_HEADERS, f"header `{name[:64].decode('latin-1')}` has a control character"
+        )
+    if not _HOST.fullmatch(fields.get(b"host", b"")):
         raise GatewayError(Reason.BAD_HEADERS, "not exactly one well-formed host")
+    return fields
+
+
+def _check_repeated(names: list[bytes]) -> None:
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise GatewayError(
+                Reason.BAD_HEADERS, f"header `{name.decode('latin-1')}` came {names.count(name)} times"
+            )

@@ -1,4 +1,4 @@
-"""A real nginx on loopback: one that serves a folder and takes uploads into it, and one that caches, and one whose servers a test writes."""
+"""A real nginx on loopback: one that serves a folder and takes uploads into it, and one that caches, one whose servers a test writes, and one that only stands in front."""
 
 import socket
 import subprocess
@@ -50,6 +50,23 @@ http {{
 """
 
 
+_FRONT: Final = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} {listen}; {tls}
+    location / {{
+      proxy_pass {passed_to}; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host "";
+    }}
+  }}
+}}
+"""
+
 _BARE: Final = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
@@ -97,6 +114,20 @@ def serving_nginx(folder: Path, servers: str, port: int) -> Iterator[str]:
     """
     with _running(folder, _BARE, port, servers=servers) as address:
         yield address
+
+
+@contextmanager
+def fronting_nginx(folder: Path, passed_to: str, *, pem: Path | None = None) -> Iterator[str]:
+    """Runs nginx in front of something until the block ends; yields its address.
+
+    Args:
+        folder: for its own files; it must exist.
+        passed_to: the argument of `proxy_pass`: with a path, if only `/`, nginx forwards its own reading of the target.
+        pem: certificate and key; None for plain HTTP.
+    """
+    tls = f"ssl_certificate {pem}; ssl_certificate_key {pem};" if pem else ""
+    with _running(folder, _FRONT, passed_to=passed_to, tls=tls, listen="ssl" if pem else "") as url:
+        yield url.replace("http://127.0.0.1", "https://localhost") if pem else url
 
 
 @contextmanager

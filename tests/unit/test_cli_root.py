@@ -72,7 +72,8 @@ SUBCOMMANDS = [
     ("group", "leave"), ("token", "create"), ("token", "revoke"), ("collection", "add"), ("collection", "put"),
     ("collection", "take"), ("object", "add"), ("object", "owner"), ("object", "remove"), ("object", "settle"),
     ("allow-ip", "add"), ("allow-ip", "remove"), ("policy", "check"), ("policy", "publish"), ("policy", "fetch"),
-    ("domain", "add"), ("domain", "set"), ("identity-key",), ("grant",), ("revoke",), ("explain",), ("init",), ("serve",), ("upgrade",),
+    ("domain", "add"), ("domain", "set"), ("identity-key",), ("selftest",), ("grant",), ("revoke",), ("explain",), ("init",), ("serve",),
+    ("upgrade",),
 ]  # fmt: skip
 
 
@@ -138,6 +139,8 @@ def test_help_of_a_command_has_an_example(words: tuple[str, ...]) -> None:
         ("explain ada@example.org read asset:1 --at noon", "invalid value: `noon` is no time: write 2030-01-31T23:30:00+01:00"),
         ("serve --port eighty", "invalid value for `--port`: "),
         ("serve now", "got unexpected extra argument(s) (now); see `mediagate serve --help`"),
+        ("selftest http://127.0.0.1:1 --allowed /a", "missing option `--refused`"),
+        ("selftest 127.0.0.1 --allowed /a --refused /b", "`127.0.0.1` is no place to fire at: write http://HOST:PORT"),
         ("upgrade now", "got unexpected extra argument(s) (now); see `mediagate upgrade --help`"),
         ("demo --port eighty", "invalid value for `--port`: "),
         ("user list --config", "option `--config` requires an argument"),

@@ -238,6 +238,12 @@ def test_answers_keep_everything_else() -> None:
     assert response_headers(answered, "r1") == [*answered, (b"x-request-id", b"r1")]
 
 
+def test_an_answer_sends_nobody_round_the_gateway() -> None:
+    """A backend's `Alt-Svc` would take clients to an address where nobody is judged (RFC 7838)."""
+    answered = [(b"alt-svc", b'h2="backend.internal:8443"'), (b"server", b"s")]
+    assert response_headers(answered, "r1") == [(b"server", b"s"), (b"x-request-id", b"r1")]
+
+
 def test_an_answer_has_our_request_id_only() -> None:
     """The id that the client is told is the one in our log."""
     assert response_headers([(b"x-request-id", b"theirs")], "r1") == [(b"x-request-id", b"r1")]

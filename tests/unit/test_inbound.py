@@ -32,8 +32,8 @@ def inbound(*args: Any, **more: Any) -> Inbound:
 
 
 AMBIGUOUS = [
-    b"/a/../b", b"/a/./b", b"/..", b"/.", b"/a//b", b"//a", b"///", b"/a/%2e%2e/b", b"/a/.%2E/b", b"/%2e", b"/a%2fb",
-    b"/a%2Fb", b"/a%5cb", b"/a%5Cb", b"/a\\b", b"/\\evil.example", b"/a%00b", b"/a%0ab", b"/a%7f", b"/a%c2%85", b"/a\x00b",
+    b"/a/../b", b"/a/./b", b"/..", b"/.", b"/a//b", b"//a", b"///", b"/a/%2e%2e/b", b"/a/.%2E/b", b"/%2e", b"/a%2f",
+    b"/a%2F%2Fb", b"/%2fa", b"/a%2f..%2Fb", b"/a/..;/b", b"/a/;x/b", b"/a/%2e%2E;x/b", b"/a%2f..;x", b"/..%2fa", b"/a%5cb", b"/a%5Cb", b"/a\\b", b"/\\evil.example", b"/a%00b", b"/a%0ab", b"/a%7f", b"/a%c2%85", b"/a\x00b",
     b"/a\nb", b"/a b", b"/\xc3\xa9", b"/a%ff", b"/a%c0%af", b"/a%e0%80%af", b"/a%ed%a0%80", b"/a#b", b"/a%252fb", b"/a%252e%252e",
     b"/a%255cb", b"/a%25252f", b"/a%2500", b"/a%2", b"/a%", b"/a%zz", b"a", b"", b"*", b"http://other/a", b'/a"b', b"/a<b>",
 ]  # fmt: skip
@@ -95,6 +95,48 @@ def test_a_semicolon_is_an_oddity_for_the_row_to_allow() -> None:
     """A raw `;` is marked; an encoded one is data."""
     assert inbound(b"/a;b").oddities == frozenset(("semicolon",))
     assert inbound(b"/a%3Bb").oddities == frozenset()
+
+
+ODD = {
+    b"/group%2Fname": ("group/name", "encoded-slash"),
+    b"/group%2fname": ("group/name", "encoded-slash"),
+    b"/a%2emp4": ("a.mp4", "encoded-dot"),
+    b"/a%2E%2e": ("a..", "encoded-dot"),
+}
+
+
+@pytest.mark.parametrize(("path", "seen"), ODD.items())
+def test_an_encoded_slash_or_dot_is_an_oddity_for_the_row_to_allow(
+    path: bytes, seen: tuple[str, str]
+) -> None:
+    """An encoded separator within a name is one segment and marked; a row may take it, nobody else does."""
+    found = inbound(path)
+
+    assert found.segments == (seen[0],)
+    assert found.oddities == {seen[1]}
+
+
+@pytest.mark.parametrize(("method", "headers", "oddities"), [
+    ("GET", ((b"destination", b"/b"),), {"unread-destination"}),
+    ("MOVE", ((b"destination", b"/b"),), set()),
+    ("PUT", ((b"if", b"</a> (<opaquelocktoken:1>)"),), set()),
+    ("PUT", ((b"if", b"</b> (<opaquelocktoken:1>)"),), {"tagged-if"}),
+    ("COPY", ((b"destination", b"/b"), (b"if", b"</b> (<opaquelocktoken:1>)")), set()),
+    ("PUT", ((b"destination", b"/b"), (b"if", b"</b> (<opaquelocktoken:1>)")), {"tagged-if", "unread-destination"}),
+])  # fmt: skip
+def test_headers_that_name_other_resources_are_oddities(
+    method: str, headers: tuple[tuple[bytes, bytes], ...], oddities: set[str]
+) -> None:
+    """A `Destination` that no COPY or MOVE reads, and an `If` about another resource, are for a row to take (RFC 4918)."""
+    assert inbound(b"/a", *headers, method=method).oddities == oddities
+
+
+def test_a_parameter_that_names_another_method_is_an_oddity() -> None:
+    """What some frameworks carry out as DELETE is marked, not removed: the target is forwarded as it came."""
+    seen = inbound(b"/a", query_string=b"x=1&_method=DELETE")
+
+    assert seen.oddities == {"method-parameter"}
+    assert seen.target == b"/a?x=1&_method=DELETE"
 
 
 def test_targets_are_bounded() -> None:

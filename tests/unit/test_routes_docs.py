@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.inbound import ODDITIES
 from gateway.routes import RouteTable
 from gateway.routes.effects import EFFECT_KEYS
 from gateway.routes.forms import MAX_ID
 from gateway.routes.loading import MAP_KEYS, OBJECT_KEYS
 from gateway.routes.patterns import MAX_TEXT
-from gateway.routes.rowfile import JUDGED_KEYS, MAX_BODY_LIMIT, ODDITIES, ROW_KEYS
+from gateway.routes.rowfile import JUDGED_KEYS, MAX_BODY_LIMIT, ROW_KEYS
 from gateway.routes.rows import BODY_LIMIT
 from routing import OBJECTS, table, write_maps
 

@@ -116,6 +116,15 @@ def test_query_statements(tmp_path: Path, query: str, taken: list[str], refused:
         ("GET PUT /a: {action: read, role: none}", "is no row"),
         ("GTE /a: {action: read, role: none}", "`GTE` is not a method that passes here; did you mean `GET`?"),
         ("CONNECT /a: {action: read, role: none}", "`CONNECT` is not a method"),
+        (
+            "MOVE /{path...}: {action: delete, object: file, id: '/{path}', role: none}",
+            "MOVE writes to the `Destination`: judge it",
+        ),
+        ("COPY, PUT /a: {action: write, role: none}", "COPY writes to the `Destination`"),
+        (
+            "COPY /{path...}: {role: none, objects: [{action: read, object: file, id: '/{path}'}, {action: write, object: file, id: header:destination, optional: true}]}",
+            "COPY writes to the `Destination`",
+        ),
         ("GET, GET /a: {action: read, role: none}", "`GET` stands there twice"),
         ("GET /a/{x: {action: read, role: none}", ""),
         ("GET /a/{X}: {action: read, role: none}", "lower case"),

@@ -11,6 +11,7 @@ from models.facts import ObjectKey
 from routing import Header, inbound, refusal, rows, table
 
 JSON: Header = (b"content-type", b"application/json")
+FORM: Header = (b"content-type", b"application/x-www-form-urlencoded; charset=utf-8")
 MAP = rows("""
   - GET /files/{path...}: {action: read, object: file, id: "/{path}", role: can_write_files}
   - PUT /semi/{name}: {action: write, role: none, allow: [semicolon]}
@@ -29,6 +30,9 @@ MAP = rows("""
   - PUT /twice/{asset_id}: {objects: [{action: read, object: asset}, {action: write, object: asset}], role: none}
   - POST /files/{path...}: {action: delete, object: file, id: "/{path}", role: none, query: {delete: required}}
   - POST /files/{path...}: {action: read, object: file, id: "/{path}", role: none}
+  - PUT /odd/{asset_id}:
+      {action: write, object: asset, role: none, allow: [encoded-slash, encoded-dot, method-parameter, tagged-if]}
+  - PUT /odd/paths/{path...}: {action: write, object: file, id: "/{path}", role: none, allow: [encoded-slash]}
 """)
 
 
@@ -120,6 +124,19 @@ def test_another_prefix_is_closed_too(tmp_path: Path) -> None:
     [
         ("GET /files/a;b", [], None, Reason.BAD_TARGET),
         ("GET /files/" + "a" * 1025, [], None, Reason.BAD_TARGET),
+        ("GET /files/a%2Fb", [], None, Reason.BAD_TARGET),
+        ("GET /files/a%2emp4", [], None, Reason.BAD_TARGET),
+        ("GET /nowhere/a%2fb", [], None, Reason.BAD_TARGET),
+        ("GET /-%2Flivez", [], None, Reason.BAD_TARGET),
+        ("GET /-/a%2fb", [], None, Reason.BAD_TARGET),
+        ("PUT /odd/paths/a%2Fb", [], None, Reason.BAD_TARGET),
+        ("GET /files/a?_method=DELETE", [], None, Reason.BAD_TARGET),
+        ("GET /files/a", [(b"destination", b"/b")], None, Reason.BAD_HEADERS),
+        ("GET /files/a", [(b"if", b"</b> (<opaquelocktoken:1>)")], None, Reason.BAD_HEADERS),
+        ("MOVE /files/a%2Fb", [(b"destination", b"/b")], None, Reason.BAD_TARGET),
+        ("MOVE /files/a", [(b"destination", b"/b%2Fc")], None, Reason.BAD_HEADERS),
+        ("POST /files/a", [FORM], b"a=1&_method=DELETE", Reason.BAD_BODY),
+        ("POST /files/a", [FORM, (b"content-encoding", b"gzip")], b"a=1", Reason.BAD_BODY),
         ("POST /files/a?delete&delete", [], None, Reason.BAD_TARGET),
         ("POST /files/a?Delete", [], None, Reason.BAD_TARGET),
         ("POST /files/a?x;delete", [], None, Reason.BAD_TARGET),
@@ -146,6 +163,29 @@ def test_two_readings_are_refused(
 def test_an_oddity_passes_where_the_row_allows_it(routes: RouteTable) -> None:
     """A `;` in the path passes on the row that says so."""
     assert operation(routes, "PUT /semi/a;b").row.methods == ("PUT",)
+
+
+def test_other_oddities_pass_where_the_row_allows_them(routes: RouteTable) -> None:
+    """Encoded separators name one opaque id; a method parameter and an `If` about others are the row's to take."""
+    odd = operation(routes, "PUT /odd/a%2Fb%2emp4?_method=x", (b"if", b"</b> (<opaquelocktoken:1>)"))
+
+    assert odd.targets == (Target("write", ObjectKey("asset", "a/b.mp4")),)
+
+
+def test_a_form_is_read_before_it_is_judged(routes: RouteTable) -> None:
+    """An urlencoded form of a POST is asked for, within the row's bound; other bodies, and where a row allows it, are not."""
+
+    def reads(request_line: str, *headers: Header) -> int | None:
+        request = inbound(request_line, *headers)
+        match = routes.match(request)
+        assert match is not None
+        return routes.reads(match, request)
+
+    assert reads("POST /files/a", FORM) == 65536
+    assert reads("POST /bulk", FORM) == 64
+    assert reads("POST /files/a", (b"content-type", b"multipart/form-data; boundary=x")) is None
+    assert reads("PUT /odd/a", FORM) is None
+    assert operation(routes, "POST /files/a", FORM, body=b"a=_method&b=1").targets[0].action == "read"
 
 
 def test_the_query_tells_a_deletion_from_a_reading(routes: RouteTable) -> None:

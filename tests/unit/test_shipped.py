@@ -13,6 +13,12 @@ def test_policies_of_a_working_copy_are_found() -> None:
     assert shipped.shipped_policies().is_dir()
 
 
+def test_corpus_of_a_working_copy_is_found() -> None:
+    """The cases that selftest fires are those that the tests fire."""
+    assert shipped.shipped_corpus().name in ("corpus", "shipped_corpus")
+    assert (shipped.shipped_corpus() / "paths.yaml").is_file()
+
+
 def test_installed_policies_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Policies inside the installed package win over a folder that happens to stand beside it."""
     (tmp_path / "shipped_policies").mkdir()

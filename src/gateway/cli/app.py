@@ -29,6 +29,7 @@ class Mediagate(Root):
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
         "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
         "identity-key": Noun("gateway.cli.identity_key", "Make a key that signs identity tokens."),
+        "selftest": Noun("gateway.cli.selftest", "Fire known bypasses at a live deployment."),
         "policy": Noun("gateway.cli.policy", "Check Polar files, roles, route maps and scenarios."),
         "domain": Noun("gateway.cli.domains", "System domains."),
         "upgrade": Noun("gateway.cli.serve", "Bring the store up to date after an upgrade."),

@@ -59,6 +59,7 @@ class Namings:
         self._drop_headers, self._query = drop_headers, query
         self._known: dict[tuple[str, str], Naming] = {}
         self.reads_body = False
+        self.headers: set[str] = set()
 
     def form(self, entry: Entry) -> ObjectForm | None:
         """Returns the form of the object type that `entry` names; None, mostly with a report, if there is none."""
@@ -151,6 +152,7 @@ class Namings:
             raise ValueError(
                 f"the row reads `{name}`: it must reach the backend, take it out of `drop_headers:`"
             )
+        self.headers.add(name)
         return HeaderSource(name)
 
     def _body_source(self, text: str) -> tuple[BodySource, bool]:

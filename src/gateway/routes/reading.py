@@ -271,7 +271,10 @@ def _segments_of_answer(value: bytes) -> tuple[str, ...]:
     url = _ANSWER_URL.fullmatch(value)
     if url is None:
         raise IdError("it is neither a URL nor an absolute path")
-    return _read_path(url[1], b"answer").segments
+    named = _read_path(url[1], b"answer")
+    if not named.oddities <= {"semicolon"}:
+        raise IdError("it has an encoded slash or dot")
+    return named.segments
 
 
 def _bare_host(host: bytes, scheme: bytes) -> bytes:

@@ -9,6 +9,7 @@ Rules that keep a row safe:
 4. No row stands below the management prefix.
 5. Caches may share only what anybody may get: `public` is for anonymous rows.
 6. A WebSocket begins with a GET: `websocket` is for rows that take one.
+7. A row for COPY or MOVE judges the `Destination` (RFC 4918 10.3); of other rows only one that reads it takes it.
 """
 
 import re
@@ -16,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.inbound import METHODS
+from gateway.inbound import METHODS, ODDITIES, UNREAD_DESTINATION
 from gateway.routes.effects import READING_METHODS, EffectReader
 from gateway.routes.forms import ObjectForm, folded
 from gateway.routes.naming import Namings
@@ -46,8 +47,8 @@ ROW_KEYS: Final = (
     "body_limit",
 )
 JUDGED_KEYS: Final = ("action", "object", "id", "optional")
-ODDITIES: Final = ("semicolon",)
-
+_DESTINATION: Final = "destination"
+_TO_DESTINATION: Final = frozenset(("COPY", "MOVE"))
 _HEAD: Final = re.compile(r"([A-Z]+(?:, ?[A-Z]+)*) +(/.*)")
 _ACTION: Final = re.compile(r"[a-z][a-z-]*")
 _SUCCESSES: Final = (200, 399)
@@ -148,6 +149,7 @@ class _RowReader:
         roles, anonymous = self._access()
         effects = EffectReader(self._namings, judged)
         self._check_effects(anonymous=anonymous)
+        self._check_destination(judged)
         creates = self._fields.get("creates")
         deletes = self._fields.get("deletes")
         return Row(
@@ -289,6 +291,15 @@ class _RowReader:
         if "success" in self._fields and not stated:
             self._fields["success"].report("`success` is for rows with `creates:` or `deletes:`")
 
+    def _check_destination(self, judged: tuple[Judged, ...]) -> None:
+        """Reports a row that lets something be written where nobody looks (rule 6)."""
+        moving = sorted(_TO_DESTINATION.intersection(self._methods))
+        if moving and not any(_reads_destination(each) and not each.optional for each in judged):
+            self._entry.report(
+                f"{' and '.join(moving)} writes to the `Destination`: judge it, as in "
+                "`{action: create, object: file, id: header:destination}`"
+            )
+
     def _upstream(self) -> str:
         if "upstream" in self._fields:
             return upstream_name(self._fields["upstream"], self._context.upstreams) or ""
@@ -299,6 +310,8 @@ class _RowReader:
     def _allow(self) -> frozenset[str]:
         items = self._fields["allow"].as_list("`allow`") if "allow" in self._fields else []
         found = [item.as_choice("`allow`", ODDITIES) for item in items]
+        if _DESTINATION in self._namings.headers:
+            found.append(UNREAD_DESTINATION)
         return frozenset(each for each in found if each is not None)
 
     def _success(self) -> frozenset[int]:
@@ -315,3 +328,7 @@ class _RowReader:
         if not self._namings.reads_body:
             entry.report("`body_limit` is for rows that read ids from the body")
         return entry.as_number("`body_limit`", 1, MAX_BODY_LIMIT) or BODY_LIMIT
+
+
+def _reads_destination(judged: Judged) -> bool:
+    return judged.naming is not None and judged.naming.text.lower() == f"header:{_DESTINATION}"

@@ -3,15 +3,19 @@
 Rules:
 
 1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours.
-2. An oddity of the target passes only where the row allows it.
-3. An operation names all its objects before any is judged; what cannot be read is refused, never left out.
+2. An oddity of the request passes only where the row allows it; without a row those of the target are refused too, all but `;`.
+3. An urlencoded form is read, as far as the row's `body_limit` goes, so that no parameter in it makes another method of the
+   request (gateway.overrides), unless the row allows that.
+4. An operation names all its objects before any is judged; what cannot be read is refused, never left out.
 """
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.inbound import Inbound
+from gateway.inbound import UNREAD_DESTINATION, Inbound
+from gateway.overrides import is_form, overrides_method
 from gateway.reasons import Reason
 from gateway.routes.forms import ObjectForm
 from gateway.routes.loading import Loaded, Names, load_folder
@@ -19,6 +23,10 @@ from gateway.routes.matching import Tree
 from gateway.routes.reading import Reading
 from gateway.routes.rows import Naming, Operation, Row, Target
 from models.facts import ObjectKey
+
+_WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", UNREAD_DESTINATION))
+_OF_HEADERS: Final = frozenset(("tagged-if", UNREAD_DESTINATION))
+"""Oddities that a request may have which falls on no row: it is refused all the same, for having none."""
 
 
 class RouteTable:
@@ -63,18 +71,21 @@ class RouteTable:
         """Returns the row that the request falls on, without reading its body; None if there is none.
 
         Raises:
-            GatewayError: BAD_TARGET, if the target has an oddity that the row does not allow, or a query with two
-                readings where rows are told apart by it.
+            GatewayError: BAD_TARGET or BAD_HEADERS, if the request has an oddity that the row does not allow, or a query with
+                two readings where rows are told apart by it.
         """
         segments = inbound.segments
-        if segments[0] == self._prefix[0] and segments[: len(self._prefix)] == self._prefix:
-            return None
-        row = self._tree.find(inbound)
+        is_ours = segments[0] == self._prefix[0] and segments[: len(self._prefix)] == self._prefix
+        row = None if is_ours else self._tree.find(inbound)
+        if inbound.oddities:
+            _check_oddities(inbound, row)
         if row is None:
             return None
-        if inbound.oddities and not inbound.oddities <= row.allow:
-            raise GatewayError(Reason.BAD_TARGET, f"{row.place} does not allow {sorted(inbound.oddities)}")
         return row
+
+    def reads(self, row: Row, inbound: Inbound) -> int | None:
+        """Returns the bytes of the body that `operation` needs to see; None if it needs none."""
+        return row.body_limit if row.reads_body or _hides_method(row, inbound) else None
 
     def operation(self, row: Row, inbound: Inbound, body: bytes | None = None) -> Operation:
         """Returns what the request is.
@@ -82,11 +93,13 @@ class RouteTable:
         Args:
             row: what `match` returned for it.
             inbound: the request.
-            body: all of it, if the row reads it; at most a byte more than its `body_limit` need be given.
+            body: all of it, if `reads` says so; at most a byte more than that need be given.
 
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
         """
+        if _hides_method(row, inbound):
+            _check_form(inbound, body or b"")
         reading = Reading(inbound, body, row.body_limit, row.allow)
         named: dict[Naming, tuple[ObjectKey, ...]] = {}
         targets: list[Target] = []
@@ -102,3 +115,25 @@ class RouteTable:
             for key in named[naming]:
                 targets.append(Target(judged.action, key))  # noqa: PERF401 - a generator for one key costs more
         return Operation(row, tuple(targets), named)
+
+
+def _check_oddities(inbound: Inbound, row: Row | None) -> None:
+    refused = sorted(inbound.oddities - (_WITHOUT_ROW if row is None else row.allow))
+    if refused:
+        where = "no row allows" if row is None else f"{row.place} does not allow"
+        reason = Reason.BAD_HEADERS if _OF_HEADERS.issuperset(refused) else Reason.BAD_TARGET
+        raise GatewayError(reason, f"{where} {', '.join(f'`{each}`' for each in refused)}")
+
+
+def _hides_method(row: Row, inbound: Inbound) -> bool:
+    """Whether the body is a form in which a parameter could name another method (rule 3)."""
+    if inbound.method != "POST" or "method-parameter" in row.allow:
+        return False
+    return is_form(inbound.header(b"content-type"))
+
+
+def _check_form(inbound: Inbound, body: bytes) -> None:
+    if inbound.header(b"content-encoding") is not None:
+        raise GatewayError(Reason.BAD_BODY, "a form has a content coding")
+    if overrides_method(body):
+        raise GatewayError(Reason.BAD_BODY, "a parameter of the form names another method")
