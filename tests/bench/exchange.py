@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 _END = b"\r\n\r\n"
 
@@ -28,8 +29,7 @@ class Exchange(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins; nothing is asked yet."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are not of that class
 
     def ask(self, request: bytes) -> None:
         """Sends a request; the one before must have been answered."""

@@ -106,6 +106,7 @@ def _rounds(measured: Measured, among: Sequence[Rung], cases: dict[str, Measurem
     """Measures all cases; in each round a case meets every rung before the next case comes."""
     runs: dict[tuple[str, str], list[Figures]] = {}
     for turn in range(1, rounds + 1):
+        print(f"round {turn} of {rounds}: {', '.join(cases)}", flush=True)
         for case, measurement in cases.items():
             for rung in among:
                 runs.setdefault((rung.name, case), []).append(measurement(rung, turn))

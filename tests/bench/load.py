@@ -16,27 +16,9 @@ Figures = dict[str, float]
 SIZES = {"1k": 1 << 10, "64k": 1 << 16, "1g": 1 << 30}
 GIB = SIZES["1g"]
 _CHUNK = 1 << 20
-
-_SCRIPT = """
-local tokens, objects, below, body = {}, 0, "", ""
-function init(args)
-  math.randomseed(tonumber(args[1]))
-  objects, below, body = tonumber(args[2]), args[3], args[4]
-  if args[5] then for line in io.lines(args[5]) do tokens[#tokens + 1] = line end end
-end
-function request()
-  local head = "GET " .. below .. string.format("%08x", math.random(0, objects - 1)) .. "-51c5-11f0-9d4f-0242ac110002/"
-    .. body .. " HTTP/1.1\\r\\nHost: media.example\\r\\nAccept: */*\\r\\n"
-  if #tokens == 0 then return head .. "\\r\\n" end
-  return head .. "Authorization: Bearer " .. tokens[math.random(#tokens)] .. "\\r\\n\\r\\n"
-end
-function done(summary, latency)
-  local e = summary.errors
-  print(string.format('RESULT {"requests": %d, "bytes": %d, "us": %d, "errors": %d, "p50": %f, "p99": %f}',
-    summary.requests, summary.bytes, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
-"""
+_PATIENCE = 60
+"""Seconds beyond its own time in which a load generator must have ended."""
+_SCRIPT = Path(__file__).with_name("questions.lua")
 
 
 class LoadError(Exception):
@@ -66,14 +48,14 @@ def fastest(rung: Rung, body: str, connections: int, seconds: float, seed: int) 
     arguments = [str(seed), str(questions.objects), questions.below, body]
     if questions.tokens:
         arguments.append(str(questions.tokens))
-    command = ("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", "/dev/stdin")
+    command = ("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(_SCRIPT))
     begun = processor.seconds(rung.processes)
     said = subprocess.run(
         (*command, f"http://127.0.0.1:{rung.port}/", "--", *arguments),
-        input=_SCRIPT,
         check=True,
         capture_output=True,
         text=True,
+        timeout=seconds + _PATIENCE,
     ).stdout
     spent = processor.seconds(rung.processes) - begun
     saw = json.loads(said.partition("RESULT ")[2].partition("\n")[0])
@@ -130,6 +112,7 @@ def held(rung: Rung, rate: float, seconds: float, seed: int) -> Figures:
         capture_output=True,
         text=True,
         check=False,
+        timeout=seconds + _PATIENCE,
     )
     spent = processor.seconds(rung.processes) - begun
     if ran.returncode:

@@ -100,6 +100,7 @@ class Generator:
         """
         loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = loop.create_future()
+        loop.set_exception_handler(lambda _loop, context: self._fail(RuntimeError(f"{context}")))
         for _ in range(self._order.connections):
             _, connection = await loop.create_connection(
                 lambda: Exchange(self._answered), "127.0.0.1", self._order.port
@@ -144,8 +145,7 @@ class Generator:
 
     def _answered(self, connection: Exchange, wrong: BadAnswerError | None) -> None:
         if wrong is not None:
-            if not self._over.done():
-                self._over.set_exception(wrong)
+            self._fail(wrong)
             return
         self._took.append(time.monotonic_ns() - self._start - self._asked[connection] * self._interval)
         if self._waiting:
@@ -154,6 +154,10 @@ class Generator:
             self._free.append(connection)
         if len(self._took) == len(self._requests) and not self._over.done():
             self._over.set_result(None)
+
+    def _fail(self, wrong: Exception) -> None:
+        if not self._over.done():
+            self._over.set_exception(wrong)
 
 
 def main() -> None:

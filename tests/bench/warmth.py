@@ -9,15 +9,18 @@ from bench.questions import Questions
 
 CONNECTIONS = 48
 """Per worker: enough that the facts of many requests come in one load of the store."""
+PATIENCE = 300.0
+"""Seconds."""
 
 
 def warm(port: int, questions: Questions, workers: int) -> None:
-    """Asks everything once of each worker.
+    """Asks everything once of each worker; nothing in it may take longer than `PATIENCE`.
 
     Raises:
+        TimeoutError: it took too long.
         BadAnswerError: an answer was not 2xx, or some worker takes no connection.
     """
-    asyncio.run(_warm(port, questions, workers))
+    asyncio.run(asyncio.wait_for(_warm(port, questions, workers), PATIENCE))
 
 
 async def _warm(port: int, questions: Questions, workers: int) -> None:
