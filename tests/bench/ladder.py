@@ -80,6 +80,7 @@ def measure(extent: Extent) -> tuple[Measured, Figures]:
     measured: Measured = {}
     with ground(extent.users, extent.objects) as on:
         with rungs(on, 1) as single:
+            stream(single[0], 0)  # the file comes into memory once, for whichever rung is first
             cases: dict[str, Measurement] = {
                 f"{body}_c{number}": _wrk(body, number, extent) for body, number in CASES
             }
