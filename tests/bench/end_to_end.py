@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from bench.questions import asset
 from gateway.authorize import Verdict
 from gateway.bundle import Bundle, read_policy, read_role_floor
 from gateway.case import Case
@@ -87,7 +88,7 @@ async def _measure(store: Store, folder: Path, rounds: int, requests: int) -> di
     (folder / "routes" / "assets.yaml").write_text(ROUTES)
     floor = read_role_floor(POLICIES)
     routes = RouteTable.load(folder / "routes", known_roles=floor, upstreams=("media",))
-    tokens = _populated(store)
+    tokens = populated(store)
     keeper = FactsKeeper(store, poll_interval=3600, max_staleness=3600, max_records=10 * OBJECTS)
     await keeper.start()
     try:
@@ -122,12 +123,12 @@ def _inbounds(tokens: list[str], number: int) -> Iterator[Inbound]:
     chosen = random.Random(7).sample(range(len(tokens) * OBJECTS), number)
     trusted = NetworkSet()
     for pair in chosen:
-        token, asset = tokens[pair % len(tokens)], pair // len(tokens)
+        token, number = tokens[pair % len(tokens)], pair // len(tokens)
         yield Inbound.of(
             {
                 "method": "GET",
                 "scheme": "https",
-                "raw_path": b"/API/assets/v1/assets/%s" % _asset(asset).encode(),
+                "raw_path": b"/API/assets/v1/assets/%s" % asset(number).encode(),
                 "query_string": b"",
                 "headers": [
                     (b"host", b"media.example"),
@@ -145,17 +146,23 @@ def _inbounds(tokens: list[str], number: int) -> Iterator[Inbound]:
 
 async def _load_all(keeper: FactsKeeper, tokens: list[str]) -> None:
     keys = [f"token:{sha256(token.encode()).hexdigest()}" for token in tokens]
-    keys += [ObjectKey("asset", _asset(number)).fact for number in range(OBJECTS)]
+    keys += [ObjectKey("asset", asset(number)).fact for number in range(OBJECTS)]
     for at in range(0, len(keys), 10_000):
         await keeper._load(keys[at : at + 10_000])  # noqa: SLF001 - one key at a time, as misses come, takes minutes
 
 
-def _asset(number: int) -> str:
-    return f"{number:08x}-51c5-11f0-9d4f-0242ac110002"
+def populated(
+    store: Store, *, users: int = USERS, objects: int = OBJECTS, for_all: bool = False
+) -> list[str]:
+    """Fills the store and returns one token for each user.
 
-
-def _populated(store: Store) -> list[str]:
-    """Fills the store and returns one token for each user."""
+    Args:
+        store: an empty one.
+        users: how many.
+        objects: how many.
+        for_all: puts every user into one group that may read everything, through what propagates from the outermost
+            collections.
+    """
     drawn = random.Random(42)
     with store.write("bench") as commit:
         session = commit.session
@@ -165,11 +172,13 @@ def _populated(store: Store) -> list[str]:
         for group in groups:
             changes.give_role(session, group, ROLE)
         session.flush()
-        tokens = [f"{number:05d}.{drawn.getrandbits(256):064x}" for number in range(USERS)]
-        session.add_all(_user(number, domain) for number in range(USERS))
+        tokens = [f"{number:05d}.{drawn.getrandbits(256):064x}" for number in range(users)]
+        session.add_all(_user(number, domain) for number in range(users))
         session.flush()
-        for number in range(USERS):
+        for number in range(users):
             mine = drawn.sample(groups, drawn.randint(1, 5))
+            if for_all and groups[0] not in mine:
+                mine.append(groups[0])
             session.add_all(Membership(user_id=f"u{number}", group_id=group) for group in mine)
         now = datetime.now(UTC)
         session.add_all(
@@ -182,7 +191,7 @@ def _populated(store: Store) -> list[str]:
             )
             for number, token in enumerate(tokens)
         )
-        session.add_all(_objects(drawn, domain, groups))
+        session.add_all(_objects(drawn, domain, groups, objects, groups[0] if for_all else None))
     return tokens
 
 
@@ -195,7 +204,9 @@ def _user(number: int, domain: str) -> User:
     )
 
 
-def _objects(drawn: random.Random, domain: str, groups: list[str]) -> Iterator[Base]:
+def _objects(
+    drawn: random.Random, domain: str, groups: list[str], objects: int, everybody: str | None
+) -> Iterator[Base]:
     now = datetime.now(UTC)
     per_level = COLLECTIONS // DEPTH
     for number in range(COLLECTIONS):
@@ -205,18 +216,19 @@ def _objects(drawn: random.Random, domain: str, groups: list[str]) -> Iterator[B
             level = number // per_level
             above = f"c{drawn.randrange((level - 1) * per_level, level * per_level)}"
             yield Placement(parent_type="collection", parent_id=above, child_type="collection", child_id=id_)
-        for group in drawn.sample(groups, 20):
+        named = drawn.sample(groups, 20)
+        if everybody and number < per_level and everybody not in named:
+            named.append(everybody)
+        for group in named:
             yield AclEntry(
                 object_type="collection",
                 object_id=id_,
                 principal_kind=PrincipalKind.GROUP,
                 principal_id=group,
-                propagates=drawn.random() < 0.5,
+                propagates=group == everybody or drawn.random() < 0.5,
                 permissions=Permission.READ,
             )
-    for number in range(OBJECTS):
-        yield Object(type="asset", id=_asset(number), domain_id=domain, created=now)
+    for number in range(objects):
+        yield Object(type="asset", id=asset(number), domain_id=domain, created=now)
         above = f"c{drawn.randrange(COLLECTIONS)}"
-        yield Placement(
-            parent_type="collection", parent_id=above, child_type="asset", child_id=_asset(number)
-        )
+        yield Placement(parent_type="collection", parent_id=above, child_type="asset", child_id=asset(number))

@@ -1,154 +1,161 @@
-"""What the gateway costs a request: nginx alone, the gateway with a route open to all, and the gateway with everything.
+"""What the gateway costs a request, beside the proxies it replaces and those that would ask it.
 
-All three serve the same 1 KiB file from the same nginx, loaded by wrk with the same connections, in turns within each round.
-`gateway_empty` forwards a route that is open to all; `gateway_full` judges random tokens on random objects with the full
-policy, and audits each decision.
+Rungs take turns within each round. Each case is the median of its rounds; `_spread` is the largest minus the smallest. `rps`
+is for `wrk` at its fastest, over 1 or 64 connections; `1g` is one stream; `rate` is the latency at half of what
+`gateway_full` reaches. `cpu_us` is the processor time of a request over all processes but wrk and the backend. Names with
+`2x_` come from a second series with two workers of everything that stands between (the backend keeps one).
 """
 
-import os
-import re
-import shutil
 import statistics
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from gateways import free_port, prepare, running
-from models import changes
-from models.facts import ObjectKey, Permission, UserType
-from models.store import Store
+from bench.load import Figures, Rung, fastest, held, stream
+from bench.rungs import ground, rungs
 
-USERS, OBJECTS, TOKENS = 1_000, 10_000, 500
-CONNECTIONS, THREADS = 32, 1
-
-ROUTES = """
-upstream: media
-objects:
-  file: {id: path, trailing_slash: same, letter_case: exact, unicode: exact}
-routes:
-  - GET /open/{path...}: {anonymous: true}
-  - GET /full/{path...}: {action: read, object: file, id: "/full/{path}", role: can_read_files}
-"""
-
-NGINX = """
-{user} worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; keepalive_requests 1000000;
-  server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ rewrite ^ /file break; }} }}
-}}
-"""
-
-SCRIPT = """
-local tokens, objects = {{ {tokens} }}, {objects}
-math.randomseed(42)
-request = function()
-  local headers = {{ ["Authorization"] = "Bearer " .. tokens[math.random(#tokens)] }}
-  return wrk.format("GET", "/full/" .. math.random(objects) .. ".mp4", headers)
-end
-"""
+Measured = dict[str, dict[str, Figures]]
+"""Figures by rung and case."""
+Measurement = Callable[[Rung, int], Figures]
+"""Measures one rung; the number differs from round to round, so that no questions are asked again."""
+CASES = (("1k", 1), ("1k", 64), ("64k", 1), ("64k", 64))
+SPREAD = ("rps", "mb_per_s", "p99_ms", "cpu_us")
+"""Figures whose spread over the rounds is told."""
 
 
-def measure(rounds: int, seconds: int) -> dict[str, dict[str, float]]:
-    """Returns rps, p50_ms and p99_ms for each rung: the median of the rounds, and the spread of rps."""
-    for tool in ("nginx", "wrk"):
-        if shutil.which(tool) is None:
-            raise SystemExit(f"make bench needs `{tool}`: install the Debian packages nginx and wrk")
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        with _nginx(folder) as backend:
-            store = prepare(folder, f'[upstreams.media]\nurl = "{backend}"\n', routes=ROUTES)
-            script = folder / "full.lua"
-            script.write_text(SCRIPT.format(tokens=_populated(store), objects=OBJECTS))
-            store.close()
-            with running(folder) as gateway:
-                rungs = {
-                    "backend": (f"{backend}/any", ()),
-                    "gateway_empty": (f"{gateway.url}/open/any", ()),
-                    "gateway_full": (f"{gateway.url}/full/any", ("-s", str(script))),
-                }
-                for url, options in rungs.values():
-                    _wrk(url, options, 2)
-                seen: dict[str, list[dict[str, float]]] = {name: [] for name in rungs}
-                for _ in range(rounds):
-                    for name, (url, options) in rungs.items():
-                        seen[name].append(_wrk(url, options, seconds))
-    return {name: _summary(runs) for name, runs in seen.items()}
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured: users and objects of the store, rounds, seconds of each wrk run and of each constant rate."""
+
+    users: int
+    objects: int
+    rounds: int
+    seconds: float
+    held_seconds: float
 
 
-def _summary(runs: list[dict[str, float]]) -> dict[str, float]:
-    summary = {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
-    rates = [run["rps"] for run in runs]
-    return {**summary, "rps_spread": round(max(rates) - min(rates), 1)}
+FULL = Extent(users=10_000, objects=100_000, rounds=5, seconds=5, held_seconds=10)
+QUICK = Extent(users=500, objects=5_000, rounds=1, seconds=1, held_seconds=2)
 
 
-@contextmanager
-def _nginx(folder: Path) -> Iterator[str]:
-    port = free_port()
-    (folder / "file").write_bytes(b"x" * 1024)
-    (folder / "nginx.conf").write_text(
-        NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else "")
+class Target(NamedTuple):
+    """A ratio of `gateway_full` to another rung, and what is to be reached (issue 4, A4)."""
+
+    case: str
+    figure: str
+    other: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+TARGETS = (
+    *(
+        Target(case, "rps", "nginx_auth_request", at_least=1.0)
+        for case in ("1k_c1", "1k_c64", "64k_c1", "64k_c64")
+    ),
+    *(
+        Target(case, "rps", "envoy_ext_authz", at_least=1.5)
+        for case in ("1k_c1", "1k_c64", "64k_c1", "64k_c64")
+    ),
+    *(Target(case, "rps", "gateway_empty", at_least=0.75) for case in ("1k_c1", "1k_c64")),
+    *(Target(case, "cpu_us", "nginx_auth_request", at_most=1.0) for case in ("1k_c64", "64k_c64", "rate")),
+    *(Target(case, "cpu_us", "envoy_ext_authz", at_most=1.0) for case in ("1k_c64", "64k_c64", "rate")),
+    Target("rate", "p99_ms", "nginx_auth_request", at_most=1.0),
+    Target("1g", "mb_per_s", "nginx", at_least=1.0),
+    Target("1g", "cpu_s_per_gib", "nginx"),
+    *(Target(f"2x_{body}_c64", "rps", "nginx_auth_request", at_least=1.0) for body in ("1k", "64k")),
+    *(Target(f"2x_{body}_c64", "rps", "envoy_ext_authz", at_least=1.5) for body in ("1k", "64k")),
+)
+
+
+def measure(extent: Extent) -> tuple[Measured, Figures]:
+    """Measures everything and prints it; returns the figures by rung and case, and the ratios by name.
+
+    Raises:
+        LoadError: something was not answered with 2xx.
+    """
+    print(
+        f"\nladder: {extent.users:,} users, {extent.objects:,} objects, facts warmed before the clock starts"
     )
-    process = subprocess.Popen(("nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")))
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    measured: Measured = {}
+    with ground(extent.users, extent.objects) as on:
+        with rungs(on, 1) as single:
+            stream(single[0], 0)  # the file comes into memory once, for whichever rung is first
+            cases: dict[str, Measurement] = {
+                f"{body}_c{number}": _wrk(body, number, extent) for body, number in CASES
+            }
+            _rounds(measured, single, cases | {"1g": stream}, extent.rounds)
+            rate = measured["gateway_full"]["1k_c64"]["rps"] / 2
+            print(f"constant rate: {rate:,.0f} requests per second")
+            _rounds(measured, single, {"rate": _held(rate, extent)}, extent.rounds)
+        with rungs(on, 2) as double:
+            cases = {f"2x_{body}_c64": _wrk(body, 64, extent) for body in ("1k", "64k")}
+            _rounds(measured, double, cases, extent.rounds)
+    _print_tables(measured)
+    return measured, _ratios(measured)
 
 
-def _populated(store: Store) -> str:
-    """Fills the store and returns tokens as a Lua list; every user may read every file through its folder."""
-    tokens = []
-    with store.write("bench") as commit:
-        session = commit.session
-        domain = changes.create_domain(session, "bench")
-        group = changes.create_group(session, domain.id, "readers")
-        changes.give_role(session, group.id, "can_read_files")
-        application = changes.create_application(session, domain.id, "bench")
-        changes.register_object(session, ObjectKey("file", "/full"), domain.id)
-        changes.grant(
-            session, ObjectKey("file", "/full"), f"group:{group.id}", Permission.READ, propagates=True
-        )
-        for number in range(USERS):
-            user = changes.create_user(session, domain.id, f"u{number}@bench.example", type=UserType.STANDARD)
-            changes.add_member(session, group.id, user.id)
-            if number < TOKENS:
-                tokens.append(changes.issue_token(session, user.id, application.id)[1])
-        for number in range(OBJECTS):
-            changes.register_object(session, ObjectKey("file", f"/full/{number}.mp4"), domain.id)
-    return ", ".join(f'"{token}"' for token in tokens)
+def _wrk(body: str, connections: int, extent: Extent) -> Measurement:
+    return lambda rung, turn: fastest(rung, body, connections, extent.seconds, turn)
 
 
-def _wrk(url: str, options: tuple[str, ...], seconds: int) -> dict[str, float]:
-    command = (
-        "wrk",
-        "-t",
-        str(THREADS),
-        "-c",
-        str(CONNECTIONS),
-        "-d",
-        f"{seconds}s",
-        "--latency",
-        *options,
-        url,
-    )
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise RuntimeError(f"wrk saw failures at {url}:\n{said}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    return {
-        "rps": float(rate.group(1)) if rate else 0.0,
-        "p50_ms": _quantile(said, 50),
-        "p99_ms": _quantile(said, 99),
-    }
+def _held(rate: float, extent: Extent) -> Measurement:
+    return lambda rung, turn: held(rung, rate, extent.held_seconds, turn)
 
 
-def _quantile(said: str, percent: int) -> float:
-    found = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", said)
-    scale: dict[Any, float] = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-    return float(found.group(1)) * scale[found.group(2)] if found else 0.0
+def _rounds(measured: Measured, among: Sequence[Rung], cases: dict[str, Measurement], rounds: int) -> None:
+    """Measures all cases; in each round a case meets every rung before the next case comes."""
+    runs: dict[tuple[str, str], list[Figures]] = {}
+    for turn in range(1, rounds + 1):
+        print(f"round {turn} of {rounds}: {', '.join(cases)}", flush=True)
+        for case, measurement in cases.items():
+            for rung in among:
+                runs.setdefault((rung.name, case), []).append(measurement(rung, turn))
+    for (rung_name, case), figures in runs.items():
+        measured.setdefault(rung_name, {})[case] = _summary(figures)
+
+
+def _summary(runs: list[Figures]) -> Figures:
+    summary: Figures = {}
+    for figure in runs[0]:
+        values = [run[figure] for run in runs]
+        summary[figure] = round(statistics.median(values), 3)
+        if figure in SPREAD:
+            summary[f"{figure}_spread"] = round(max(values) - min(values), 3)
+    return summary
+
+
+def _print_tables(measured: Measured) -> None:
+    cases = dict.fromkeys(case for rung in measured.values() for case in rung)
+    for case in cases:
+        rows = {name: rung[case] for name, rung in measured.items() if case in rung}
+        columns = list(dict.fromkeys(figure for row in rows.values() for figure in row))
+        print(f"\nladder {case}\n{'':20}" + "".join(f"{column:>16}" for column in columns))
+        for name, row in rows.items():
+            cells = (f"{row[column]:,.2f}" if column in row else "-" for column in columns)
+            print(f"{name:20}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+def _ratios(measured: Measured) -> Figures:
+    """Prints and returns each ratio whose other side was measured."""
+    ratios: Figures = {}
+    print("\ngateway_full over the other, beside what is to be reached")
+    for target in TARGETS:
+        name = f"{target.case} {target.figure} / {target.other}"
+        if target.other not in measured:
+            print(f"{name:48} not measured")
+            continue
+        ours = measured["gateway_full"][target.case][target.figure]
+        theirs = measured[target.other][target.case][target.figure]
+        ratio = ours / theirs if theirs else 0.0
+        ratios[name] = round(ratio, 3)
+        print(f"{name:48}{ratio:8.2f}   {_judged(target, ratio)}")
+    return ratios
+
+
+def _judged(target: Target, ratio: float) -> str:
+    if target.at_least is not None:
+        return f"at least {target.at_least:.2f}: {'reached' if ratio >= target.at_least else 'missed'}"
+    if target.at_most is not None:
+        return f"at most {target.at_most:.2f}: {'reached' if ratio <= target.at_most else 'missed'}"
+    return "no target"

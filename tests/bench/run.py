@@ -1,6 +1,6 @@
 """`make bench`: prints the tables and writes build/bench.json.
 
-`python tests/bench/run.py [--quick] [decisions|networks|ladder ...]`: `--quick` for a look, not for figures that are kept.
+`python tests/bench/run.py [--quick] [decisions|networks|ladder|memory ...]`: `--quick` for a look, not for figures that are kept.
 """
 
 import json
@@ -10,15 +10,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import decisions, end_to_end, ladder, networks
+from bench import decisions, end_to_end, ladder, memory, networks
 
+PARTS = ["decisions", "networks", "ladder", "memory"]
 RESULT = Path(__file__).parents[2] / "build" / "bench.json"
 
 
 def main(arguments: list[str]) -> None:
     """Runs the parts that are named, all by default."""
     quick = "--quick" in arguments
-    parts = [each for each in arguments if not each.startswith("-")] or ["decisions", "networks", "ladder"]
+    parts = [each for each in arguments if not each.startswith("-")] or PARTS
     report: dict[str, object] = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "quick": quick,
@@ -32,9 +33,9 @@ def main(arguments: list[str]) -> None:
         measured = networks.measure(3 if quick else 9, 2_000 if quick else 50_000)
         report["networks"] = table("networks in a list (microseconds)", measured)
     if "ladder" in parts:
-        report["ladder"] = table(
-            "ladder (1 KiB, 32 connections)", ladder.measure(1 if quick else 5, 2 if quick else 5)
-        )
+        report["ladder"], report["ladder_ratios"] = ladder.measure(ladder.QUICK if quick else ladder.FULL)
+    if "memory" in parts:
+        report["memory"] = table("memory of the worker (MiB)", memory.measure())
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(report, indent=2) + "\n")
     print(f"\nwritten to {RESULT.relative_to(Path.cwd()) if RESULT.is_relative_to(Path.cwd()) else RESULT}")
