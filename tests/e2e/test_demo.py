@@ -185,5 +185,5 @@ def test_it_opens_nothing_to_other_machines(folder: Path) -> None:
             if f"socket:[{line.split()[9]}]" in sockets and line.split()[2].endswith(":0000")
         ]
 
-    assert len(listening) == 3
+    assert len(listening) == 4  # demo, gateway, its management, file manager
     assert all(address.startswith("0100007F:") for address in listening)

@@ -11,6 +11,7 @@ from gateway.audit import AuditLine
 from gateway.errors import GatewayError
 from gateway.forward_auth import MAX_STATED, Envoy, Nginx, in_front
 from gateway.inbound import Inbound
+from gateway.management.tally import Tally
 from gateway.reasons import TABLE, Reason, status_of
 from gateway.settings import Settings
 from models.networks import NetworkSet
@@ -179,6 +180,7 @@ class Desk:
         self.settings = Settings.load(path, environ={})
         self.hidden: frozenset[Reason] = frozenset()
         self.bundle = SimpleNamespace(digest="digest")
+        self.tally, self.rates = Tally(), None
         self.audit = self.facts = self
         self.revision = 7
         self.lines: list[AuditLine] = []
