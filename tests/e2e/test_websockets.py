@@ -16,9 +16,12 @@ from websockets.typing import Subprotocol
 
 from e2e.behind import eventually
 from e2e.house import SECRET, House, house
+from e2e.passages import change, cuts, person
 from e2e.processes import MIB, growth, workers
 from e2e.talking import PIECE, Talk, opened, talking
 from gateways import free_port
+from models import changes
+from models.facts import ObjectKey
 
 ROWS: Final = """
   - GET /talk/{path...}: {upstream: talk, websocket: true, action: read, object: file, id: "/files/{path}", role: can_read_files}
@@ -31,6 +34,8 @@ ROWS: Final = """
   - GET /one/{path...}: {upstream: one, websocket: true, anonymous: true}
 """
 UPSTREAMS: Final = """
+[limits]
+rejudge_within = "400ms"
 [upstreams.talk]
 url = "%(talk)s"
 credential = {kind = "header", name = "x-backend-key", secret_file = "secret"}
@@ -46,6 +51,7 @@ write_timeout = "500ms"
 url = "%(talk)s"
 max_websockets = 1
 """
+FILES: Final = ObjectKey("file", "/files")
 BOUND: Final = MIB
 """The largest message unless an upstream states another."""
 
@@ -466,3 +472,15 @@ async def _slow(visit: Any) -> None:
         + b"\r\n\r\n"
     )
     await visit.left()
+
+
+def test_a_right_that_ends_closes_the_socket(home: House, talk: Talk) -> None:
+    """Once the entry that let it open is taken away, the client is closed with 1008 and the backend hears of it; the audit says why."""
+    who = person(home)
+    signed = dict([who.header.split(": ", 1)])
+    with opened(home, "/talk/echo", headers=signed) as client:
+        change(home, lambda session: changes.revoke(session, FILES, f"user:{who.name}"))
+        assert ended(client)[0] == 1008
+
+    assert eventually(lambda: [line["reason"] for line in cuts(home, who.name)] == ["no-grant"])
+    assert eventually(lambda: [code for code, _ in talk.closes] == [1001])
