@@ -6,7 +6,8 @@ Rules:
    is remembered, so that this ends with the flood. The gateway's own pages are not counted.
 2. A head has a bounded number of headers and of bytes, a body a bounded length; a length that says more is refused before
    anything is read, a body of unknown length as soon as it is more.
-3. A client that sends nothing of its body for `limits.body_timeout` is told so (408) and loses the backend's connection.
+3. A client that sends nothing of its body for `limits.body_timeout` is told so (408) and loses the backend's connection, then its
+   own: the server does not always close a connection whose body has not ended, whatever the answer said (Granian 2.8).
 4. A client that takes nothing of its answer for `limits.answer_timeout` is cut, and with it the backend's connection. Ending
    the answer is not enough: the server would wait, for ever, to write out what it holds (Granian 2.8; measured).
 5. There are no timers for single requests: one sweep looks at all of them, so a limit is met late by at most a quarter.
@@ -33,6 +34,8 @@ from gateway.settings.sections import LimitsSection
 from gateway.upstream import UploadBrokenError
 
 LOG = logging.getLogger(__name__)
+LINGER: Final = 0.5
+"""Seconds that the server has to write an answer out before the connection is cut (rule 3)."""
 MAX_SWEEP: Final = 1.0
 """Seconds between sweeps, at most (rule 5)."""
 _BODILESS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -79,8 +82,11 @@ class Visits:
         return visit
 
     def end(self, visit: "Visit") -> None:
-        """Counts it no more."""
+        """Counts it no more; one whose body stood still loses its connection once it was told (rule 3)."""
         self._under_way.discard(visit)
+        if visit.stood_still and visit.client:
+            loop = asyncio.get_running_loop()
+            loop.call_later(LINGER, loop.run_in_executor, None, _cut, {visit.client})
 
     def _sweep(self) -> None:
         loop, now = asyncio.get_running_loop(), time.monotonic()
@@ -101,6 +107,7 @@ class Visit:
 
     Attributes:
         answering: whether the client may have got a part of an answer.
+        stood_still: whether nothing of the body came for too long.
         status: of the answer; 0 while there is none, and for a WebSocket.
         told: the buckets that it was measured by; the head of the answer tells of them.
         receiving: since when a piece of the body is waited for; infinite while none is.
@@ -109,6 +116,7 @@ class Visit:
 
     # not slots but defaults of the class: most requests set few of these, and one is made for each
     answering = False
+    stood_still = False
     status = 0
     receiving = _NOT_WAITING
     sending = _NOT_WAITING
@@ -200,6 +208,7 @@ class Visit:
     def expire_body(self) -> None:
         """Ends the wait for the body."""
         self.receiving = _NOT_WAITING
+        self.stood_still = True
         self._expire(self._receiver)
 
     def expire_answer(self) -> None:
