@@ -98,7 +98,7 @@ def line_of(one: Carried, outcome: Outcome, error: GatewayError, revision: int) 
         stage="authorize" if deciding else TABLE[error.reason].stage,
         method=inbound.method,
         path=shown_path(inbound.path),
-        client=str(inbound.client),
+        client=inbound.client_text,
         latency_us=int((time.monotonic() - one.begun) * 1e6),
         revision=revision,
         policy=case.bundle.digest,

@@ -26,14 +26,11 @@ from typing import Final, NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.authorize import Verdict
 from gateway.case import Case
 from gateway.errors import GatewayError
 from gateway.headers import identity_headers
-from gateway.identity import NOT_VALID
 from gateway.inbound import Inbound
-from gateway.limits import Told
-from gateway.pipeline import Trail, audit_line
+from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
 from gateway.worker import Worker
@@ -190,7 +187,7 @@ class ForwardAuth:
         """
         worker = self._worker
         trail.inbound = Inbound.of(trail.scope, _NOBODY, trail.request_id)
-        verdict = await self._counted(trail, trail.inbound)
+        verdict = await first_verdict(worker, trail, trail.inbound, [])
         case = trail.judged
         identity = case.identity
         if verdict is None:
@@ -202,7 +199,7 @@ class ForwardAuth:
         worker.recent.note(identity, case.decided, trail.inbound.client)
         if verdict.allowed:
             _check_is_enough(case)
-        self._audit(trail, verdict, None)
+        audit(worker, trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
         headers = [_NO_STORE, (b"x-request-id", trail.request_id.encode())]
@@ -210,39 +207,9 @@ class ForwardAuth:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
         return proxy.allowed(headers)
 
-    async def _counted(self, trail: Trail, inbound: Inbound) -> Verdict | None:
-        """Judges, and counts who asks and who guesses as `gateway.pipeline` does (rule 2); None if the row reads the body."""
-        worker, rates = self._worker, self._worker.rates
-        told: Told = []
-        if rates is not None:
-            rates.arrived(inbound.client, told)
-        try:
-            case = trail.case = Case(inbound, trail.bundle, worker.facts)
-            if rates is not None and case.has_credential:
-                rates.may_guess(inbound.client)
-            verdict = await worker.facts.ask(case.verdict)
-        except GatewayError as error:
-            if rates is not None and error.reason in NOT_VALID:
-                rates.failed(inbound.client)
-            raise
-        if rates is not None:
-            rates.known(case.identity, told)
-        return verdict
-
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:
-        if not trail.audited:
-            try:
-                self._audit(trail, None, error)
-            except GatewayError as unwritten:
-                LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
-                error = unwritten
-        trail.failure = error.reason
+        error = audit_failure(self._worker, trail, error)
         return proxy.refused(error, trail.request_id, self._worker.hidden, trail.scope["method"])
-
-    def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None) -> None:
-        trail.audited = True
-        trail.line = audit_line(trail, verdict, error, self._worker.facts.revision)
-        self._worker.audit.write(trail.line)
 
     def _admits(self, peer: str) -> bool:
         try:

@@ -25,6 +25,7 @@ from gateway.errors import GatewayError
 from gateway.forward import ClientGoneError
 from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
+from gateway.limits import Told
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
@@ -103,7 +104,7 @@ class Pipeline:
         case = trail.judged
         if is_socket(scope) and verdict.allowed:
             admit(trail.inbound, case.identity, case.decided.row)
-        self._audit(trail, verdict)
+        audit(worker, trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
         passing = self._pass_on(case, scope, worker.facts.revision, visit)
@@ -112,9 +113,7 @@ class Pipeline:
     async def _verdict(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict:
         """Judges the request, reading its body where the row does."""
         worker = self._worker
-        if worker.rates is not None:
-            worker.rates.arrived(inbound.client, visit.told)
-        verdict = await self._first(trail, inbound, visit)
+        verdict = await first_verdict(worker, trail, inbound, visit.told)
         case = trail.judged
         while verdict is None:
             case.body = await read_body(visit.receive, case.awaits or 0)
@@ -122,22 +121,6 @@ class Pipeline:
         if case.identity.token_id:
             worker.note_use(case.identity)
         worker.recent.note(case.identity, case.decided, inbound.client)
-        return verdict
-
-    async def _first(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict | None:
-        """Judges as far as the head tells, and counts who asks; a credential that is not valid counts as a guess."""
-        worker, rates = self._worker, self._worker.rates
-        try:
-            case = trail.case = Case(inbound, trail.bundle, worker.facts)
-            if rates is not None and case.has_credential:
-                rates.may_guess(inbound.client)
-            verdict = await worker.facts.ask(case.verdict)
-        except GatewayError as error:
-            if rates is not None and error.reason in NOT_VALID:
-                rates.failed(inbound.client)
-            raise
-        if rates is not None:
-            rates.known(case.identity, visit.told)
         return verdict
 
     async def _pass_on(self, case: Case, scope: Scope, revision: int, visit: Visit) -> None:
@@ -158,21 +141,10 @@ class Pipeline:
         with Carrying(worker.running, case, revision, effects):
             await carry(passage, upstream, visit.receive, visit.send)
 
-    def _audit(self, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
-        trail.audited = True
-        trail.line = audit_line(trail, verdict, error, self._worker.facts.revision)
-        self._worker.audit.write(trail.line)
-
     async def _refuse(self, trail: Trail, error: GatewayError, send: Send) -> None:
         if trail.audited:
             LOG.info("request %s: %s", trail.request_id, error)
-        else:
-            try:
-                self._audit(trail, None, error)
-            except GatewayError as unwritten:
-                LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
-                error = unwritten
-        trail.failure = error.reason
+        error = audit_failure(self._worker, trail, error)
         status, headers, body = refusal(error, trail.request_id, self._worker.hidden)
         if is_socket(trail.scope):
             await deny(trail.scope, send, status, headers, body)
@@ -180,6 +152,61 @@ class Pipeline:
         content = b"" if trail.scope["method"] == "HEAD" else body
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+
+async def first_verdict(worker: Worker, trail: Trail, inbound: Inbound, told: Told) -> Verdict | None:
+    """Opens the case and judges as far as the head tells; counts who asks, and a credential that is not valid as a guess.
+
+    Args:
+        worker: whose facts and rates count.
+        trail: gets the case.
+        inbound: the request.
+        told: gets the buckets that it was measured by.
+
+    Returns:
+        None if the row reads the body.
+
+    Raises:
+        GatewayError: as `Case.verdict`, or somebody asks too often.
+    """
+    rates = worker.rates
+    if rates is not None:
+        rates.arrived(inbound.client, told)
+    try:
+        case = trail.case = Case(inbound, trail.bundle, worker.facts)
+        if rates is not None and case.has_credential:
+            rates.may_guess(inbound.client)
+        verdict = await worker.facts.ask(case.verdict)
+    except GatewayError as error:
+        if rates is not None and error.reason in NOT_VALID:
+            rates.failed(inbound.client)
+        raise
+    if rates is not None:
+        rates.known(case.identity, told)
+    return verdict
+
+
+def audit(worker: Worker, trail: Trail, verdict: Verdict | None, error: GatewayError | None = None) -> None:
+    """Writes the request's one audit line.
+
+    Raises:
+        GatewayError: the audit takes none.
+    """
+    trail.audited = True
+    trail.line = audit_line(trail, verdict, error, worker.facts.revision)
+    worker.audit.write(trail.line)
+
+
+def audit_failure(worker: Worker, trail: Trail, error: GatewayError) -> GatewayError:
+    """Audits an error, unless a verdict was; returns what to refuse with: the error, or that the audit took no line."""
+    if not trail.audited:
+        try:
+            audit(worker, trail, None, error)
+        except GatewayError as unwritten:
+            LOG.error("request %s: %s; refused: %s", trail.request_id, unwritten, error)  # noqa: TRY400
+            error = unwritten
+    trail.failure = error.reason
+    return error
 
 
 def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None, revision: int) -> AuditLine:
