@@ -10,7 +10,7 @@ from gateway.cli.desk import desk_of
 from gateway.cli.options import DomainOption, UserArgument, examples
 from gateway.cli.text import card, table
 from models import changes, directory
-from models.facts import UserStatus, UserType
+from models.records import UserStatus, UserType
 from models.tables import User
 
 FirstName = Annotated[

@@ -14,7 +14,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from models.changes.errors import InvalidError
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 MAX_ID_BYTES = 1_024
 """Bytes of an id in UTF-8; two of them and their types fit into one index row of PostgreSQL."""

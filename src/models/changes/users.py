@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from models.changes.errors import ConflictError, InvalidError
 from models.changes.names import checked_choice, checked_email, checked_id, checked_text, new_id, shown
 from models.changes.rows import add, the_domain, the_user
-from models.facts import UserStatus, UserType
+from models.records import UserStatus, UserType
 from models.tables import Membership, User
 
 
