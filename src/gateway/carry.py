@@ -5,11 +5,12 @@ Every way out ends the effects exactly once: settled by the answer, abandoned wh
 
 from typing import Final, NamedTuple
 
-from starlette.types import Receive, Send
+from starlette.types import Receive
 
+from gateway.downstream import ClientGoneError
 from gateway.effects import Effects
 from gateway.errors import GatewayError
-from gateway.forward import ClientGoneError, body_of, forward
+from gateway.forward import Client, body_of, forward
 from gateway.headers import Forwarding, Pair, request_headers
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
@@ -49,7 +50,7 @@ class Passage(NamedTuple):
     tokens: IdentityTokens
 
 
-async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Send) -> None:
+async def carry(passage: Passage, upstream: Upstream, client: Client) -> None:
     """Forwards the request, settles its effects when the answer's head is there, then lets the client see the answer.
 
     Raises:
@@ -58,7 +59,7 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
     effects = passage.effects
     shared = passage.operation.row.public and passage.identity.user is None
     if effects is None:
-        await forward(_outbound(passage, upstream, receive), upstream, receive, send, shared=shared)
+        await forward(_outbound(passage, upstream, client.receive), upstream, client, shared=shared)
         return
 
     async def settle(answer: Answer) -> Answer:
@@ -67,8 +68,8 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
         return answer
 
     try:
-        outbound = _outbound(passage, upstream, receive)
-        await forward(outbound, upstream, receive, send, settle, detached=effects.must_finish)
+        outbound = _outbound(passage, upstream, client.receive)
+        await forward(outbound, upstream, client, settle, detached=effects.must_finish)
     except BaseException as error:
         if not effects.ended:
             await _unsettled(effects, error)

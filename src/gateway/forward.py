@@ -9,18 +9,17 @@ Rules:
    `detached` defers that from the start: what a success makes true must not depend on who still listens. A body
    that the client breaks off ends the work in any case.
 4. An answer that breaks off raises and is never ended with an empty last message: the server would take that for its end.
-5. The server's `send` does not fail after the client left, so `receive` is watched beside the answer. The watch
-   begins after `PATIENCE`: most answers are over before.
+5. A client that leaves while its body is read is heard of by whoever reads; at any other time it says so itself (`Client.on_gone`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from gateway.caching import for_caches
+from gateway.downstream import ClientGoneError
 from gateway.errors import GatewayError
 from gateway.headers import response_headers
 from gateway.reasons import Reason
@@ -28,25 +27,28 @@ from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream
 
 SMALL_BODY: Final = 65536
 """Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
-PATIENCE: Final = 0.05
-"""Seconds after which the client is watched (rule 5)."""
-
 MAX_LENGTH_DIGITS: Final = 18
 """Of a `Content-Length`."""
 
 OnAnswer = Callable[[Answer], Awaitable[Answer]]
 
 
-class ClientGoneError(Exception):
-    """The client left; there is nobody to answer.
+class Client(Protocol):
+    """Who asked, as far as an answer is carried to it; `gateway.downstream.Turn` is one.
 
     Attributes:
-        sent: whether the backend may have seen the request; see `gateway.upstream.UpstreamError`.
+        on_gone: called if the client leaves while nobody waits for its body.
+        gone: whether it has left.
     """
 
-    def __init__(self, *, sent: bool) -> None:
-        super().__init__("the client left")
-        self.sent = sent
+    on_gone: Callable[[], None] | None
+    gone: bool
+
+    async def receive(self) -> Message:
+        """Returns the next piece of its body."""
+
+    async def send(self, message: Message) -> None:
+        """Gives it a message of the answer."""
 
 
 class BrokenOffError(Exception):
@@ -61,18 +63,13 @@ class Carried(NamedTuple):
 
 
 class ClientBody:
-    """The body of the client's request, in pieces as the server hands them over; read once.
+    """The body of the client's request, in pieces as the server hands them over; read once."""
 
-    Attributes:
-        over: set by `aclose`: nobody reads the body any more, and the client can be watched.
-    """
-
-    __slots__ = ("_more", "_receive", "over")
+    __slots__ = ("_more", "_receive")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._more = True
-        self.over = asyncio.Event()
 
     def __aiter__(self) -> "ClientBody":
         return self
@@ -91,10 +88,6 @@ class ClientBody:
         self._more = message.get("more_body", False)
         piece: bytes = message.get("body", b"")
         return piece
-
-    async def aclose(self) -> None:
-        """Gives up the rest."""
-        self.over.set()
 
 
 def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[ClientBody | None, int | None]:
@@ -118,11 +111,10 @@ def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[C
     return ClientBody(receive) if length else None, length
 
 
-async def forward(  # noqa: PLR0913 - the one door, called from one place
+async def forward(
     outbound: Outbound,
     upstream: Upstream,
-    receive: Receive,
-    send: Send,
+    client: Client,
     on_answer: OnAnswer | None = None,
     *,
     detached: bool = False,
@@ -131,10 +123,9 @@ async def forward(  # noqa: PLR0913 - the one door, called from one place
     """Asks the backend and carries its answer to the client; returns what the client got.
 
     Args:
-        outbound: what is asked; a `ClientBody` in it must read from the same `receive`.
+        outbound: what is asked; a `ClientBody` in it must read from the same client.
         upstream: who is asked.
-        receive: of the client's request.
-        send: of the client's request; nothing was sent yet.
+        client: who gets the answer; nothing was sent yet.
         on_answer: is given the answer before the client hears of it, may `read` its body, and returns what the client
             gets; what it raises is raised from here, and the client gets nothing.
         detached: rule 3. The caller runs this as a task that the end of the client's request does not cancel.
@@ -146,16 +137,16 @@ async def forward(  # noqa: PLR0913 - the one door, called from one place
         ClientGoneError: the client left; with `detached` either before its body was whole, or after `on_answer`.
         BrokenOffError: rule 4; the caller lets it reach the server.
     """
-    body = outbound.body
-    outbound = await _gathered(outbound)
-    watch = _Watch(receive, body if isinstance(body, ClientBody) else None, held=detached)
+    if outbound.body is not None:
+        outbound = await _gathered(outbound)
+    watch = _Watch(client, held=detached)
     try:
         async with upstream.exchange(outbound) as answer:
             if on_answer is not None:
                 watch.hold()
                 answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
             watch.let_go()
-            return await _carry(answer, outbound.request_id, send, shared=shared)
+            return await _carry(answer, outbound.request_id, client.send, shared=shared)
     except asyncio.CancelledError:
         watch.name_our_own()
         raise
@@ -179,7 +170,6 @@ async def _gathered(outbound: Outbound) -> Outbound:
     except UploadBrokenError as error:
         error.sent = False
         raise
-    await body.aclose()
     if len(pieces) != length:
         raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
     return outbound._replace(body=bytes(pieces), length=None)
@@ -207,20 +197,20 @@ async def _carry(answer: Answer, request_id: str, send: Send, *, shared: bool) -
 class _Watch:
     """Cancels the task that made it when the client leaves, at once or when it is let go (rules 3 and 5)."""
 
-    __slots__ = ("_body", "_cancelling", "_gone", "_held", "_receive", "_task", "_timer", "_watcher")
+    __slots__ = ("_cancelling", "_client", "_gone", "_held", "_task")
 
-    def __init__(self, receive: Receive, body: ClientBody | None, *, held: bool) -> None:
+    def __init__(self, client: Client, *, held: bool) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("forwarding runs in a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self._receive = receive
-        self._body = body
+        self._client = client
         self._held = held
         self._gone = False
-        self._watcher: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
+        client.on_gone = self._left
+        if client.gone:
+            self._left()
 
     def hold(self) -> None:
         """Lets nothing be cancelled until `let_go`."""
@@ -234,24 +224,14 @@ class _Watch:
 
     def end(self) -> None:
         """Watches no more."""
-        self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._client.on_gone = None
 
     def name_our_own(self) -> None:
         """Turns a cancellation by this watch into `ClientGoneError`; leaves others be."""
         if self._gone and self._task.uncancel() <= self._cancelling:
             raise ClientGoneError(sent=True) from None
 
-    def _start(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._look())
-
-    async def _look(self) -> None:
-        if self._body is not None:
-            await self._body.over.wait()
-        with suppress(GatewayError):  # a client beyond its bounds is as good as gone
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+    def _left(self) -> None:
         self._gone = True
         if not self._held:
             self._task.cancel()

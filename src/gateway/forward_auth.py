@@ -24,9 +24,10 @@ from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from gateway.case import Case
+from gateway.downstream import App, Turn
 from gateway.errors import GatewayError
 from gateway.headers import identity_headers
 from gateway.inbound import Inbound
@@ -140,9 +141,9 @@ Proxy = type[Nginx] | type[Envoy]
 
 
 class ForwardAuth:
-    """The ASGI application in front of all others: it answers proxies, and leaves everything else to `behind`."""
+    """What stands in front of everything else: it answers proxies, and leaves all other requests to `behind`."""
 
-    def __init__(self, worker: Worker, behind: ASGIApp) -> None:
+    def __init__(self, worker: Worker, behind: App) -> None:
         """Takes the worker that owns everything a process holds, and who serves other paths."""
         self._worker, self._behind = worker, behind
         self._peers = worker.settings.forward_auth.networks
@@ -150,19 +151,20 @@ class ForwardAuth:
         self._nginx, self._envoy = self._prefix + b"nginx", self._prefix + b"envoy"
         self._is_peer = lru_cache(maxsize=1024)(self._admits)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serves one request, or the lifespan; pages are matched on the raw path."""
-        raw: bytes = scope.get("raw_path") or b""
-        if raw.startswith(self._prefix) and scope["type"] == "http":
-            path = raw.partition(b"?")[0]
+    def __call__(self, turn: Turn) -> Awaitable[None]:
+        """Serves one request; pages are matched on the raw path."""
+        scope = turn.scope
+        path: bytes = scope["raw_path"]
+        if path.startswith(self._prefix) and turn.fault is None and scope["type"] == "http":
             if path == self._nginx:
-                return self._answer(Nginx, scope, b"", send)
+                return self._answer(Nginx, turn, b"")
             if path.startswith(self._envoy):
-                return self._answer(Envoy, scope, path[len(self._envoy) :], send)
-        return self._behind(scope, receive, send)
+                return self._answer(Envoy, turn, path[len(self._envoy) :])
+        return self._behind(turn)
 
-    async def _answer(self, proxy: Proxy, scope: Scope, below: bytes, send: Send) -> None:
+    async def _answer(self, proxy: Proxy, turn: Turn, below: bytes) -> None:
         """Judges the original request and tells the proxy; every failure is a refusal."""
+        scope = turn.scope
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
         try:
             if not self._is_peer((scope.get("client") or ("",))[0]):
@@ -176,8 +178,8 @@ class ForwardAuth:
             answer = self._refused(proxy, trail, GatewayError(Reason.INTERNAL))
         whole = time.perf_counter_ns() - trail.begun
         self._worker.tally.ended(trail.line, trail.failure, answer.status, whole)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await turn.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await turn.send({"type": "http.response.body", "body": answer.body})
 
     async def _verdict(self, proxy: Proxy, trail: Trail) -> Answer:
         """Returns the answer to a request that may pass; the stages as `gateway.pipeline` orders them.
@@ -218,7 +220,7 @@ class ForwardAuth:
             return False
 
 
-def in_front(app: ASGIApp, worker: Worker) -> ASGIApp:
+def in_front(app: App, worker: Worker) -> App:
     """Returns the application that also answers the configured proxies; `app` itself where there are none (rule 1)."""
     return ForwardAuth(worker, app) if worker.settings.forward_auth.peers else app
 

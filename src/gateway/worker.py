@@ -119,8 +119,6 @@ class Worker:
             self.policies = Watcher(gate, opening, self._adopt)
             self.policies.start()
             stack.push_async_callback(self.policies.stop)
-            self.visits.start()
-            stack.callback(self.visits.stop)
             stack.push_async_callback(self._finish)
             self._stack = stack.pop_all()
         _spare_the_collector()
