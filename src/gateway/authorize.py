@@ -10,8 +10,9 @@ Rules:
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from netaddr import IPAddress
 
 from gateway.identity import Identity
@@ -25,7 +26,7 @@ _HOME: Final = (Target("read", None),)
 """What a row that names nothing asks about."""
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """One target with the policy's decision about it.
 
     Attributes:
@@ -39,7 +40,7 @@ class Judged(NamedTuple):
     decision: Decision
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """One verdict for all targets of a request; `judged` ends with the first refusal."""
 
     judged: tuple[Judged, ...]
