@@ -193,8 +193,7 @@ def _raw_target(scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
     path, query = scope.get("raw_path"), scope["query_string"]
     if not path:
         raise GatewayError(Reason.BAD_TARGET, "the server gave no raw path")
-    if b"?" in path:
-        path = path.partition(b"?")[0]
+    path = path.partition(b"?")[0]
     if len(path) + len(query) > MAX_TARGET:
         raise GatewayError(Reason.BAD_TARGET, f"longer than {MAX_TARGET} bytes")
     if query and not _QUERY.fullmatch(query):
@@ -204,11 +203,13 @@ def _raw_target(scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
 
 def _plain_segments(path: bytes) -> tuple[str, ...] | None:
     """Returns the segments of a path in which nothing is encoded and nothing could be refused; None if that needs a closer look."""
-    if path.translate(None, _PLAIN_PATH) or path[:1] != b"/" or b"//" in path or b"/." in path:
+    if path.translate(None, _PLAIN_PATH):
         return None
-    if path.count(b"/") > MAX_SEGMENTS:
+    text = path.decode("ascii")  # `in` is ten times as fast on text as on bytes
+    if text[0] != "/" or "//" in text or "/." in text:
         return None
-    return tuple(path[1:].decode("ascii").split("/"))
+    segments = tuple(text[1:].split("/"))
+    return segments if len(segments) <= MAX_SEGMENTS else None
 
 
 def _path_oddities(path: bytes) -> frozenset[str]:
