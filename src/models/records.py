@@ -68,19 +68,18 @@ PERMISSION_NAMES: Mapping[str, Permission] = {
 class UserType(StrEnum):
     """The kinds of user with an account (seed: "User Types"); each may hold the roles of those below it."""
 
+    rank: int
+    """Order of the cap: a role may be held from its lowest type's rank upwards."""
+
     POWER = "POWER"
     STANDARD = "STANDARD"
     BROWSE_ONLY = "BROWSE_ONLY"
     BROWSE_API_ONLY = "BROWSE_API_ONLY"
 
 
-RANKS: Mapping[UserType, int] = {
-    UserType.POWER: 2,
-    UserType.STANDARD: 1,
-    UserType.BROWSE_ONLY: 0,
-    UserType.BROWSE_API_ONLY: 0,
-}
-"""Order of the cap: a role may be held from its lowest type's rank upwards."""
+UserType.POWER.rank = 2
+UserType.STANDARD.rank = 1
+UserType.BROWSE_ONLY.rank = UserType.BROWSE_API_ONLY.rank = 0
 
 
 class UserStatus(StrEnum):
@@ -99,10 +98,6 @@ class DomainStatus(StrEnum):
     WARNING = "WARNING"
     FROZEN = "FROZEN"
     DEACTIVATED = "DEACTIVATED"
-
-
-_WORKING = (DomainStatus.ACTIVE, DomainStatus.WARNING)
-# a member of an Enum is found more slowly than a name
 
 
 class ObjectKey(NamedTuple):
@@ -148,17 +143,21 @@ class ObjectKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:
-    """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`."""
+    """A system domain: a hard wall.
+
+    Attributes:
+        networks: bind everyone while `allow_list_enabled`.
+        is_working: whether members may act at all.
+    """
 
     id: str
     status: DomainStatus = DomainStatus.ACTIVE
     allow_list_enabled: bool = False
     networks: NetworkSet = field(default_factory=NetworkSet)
+    is_working: bool = field(init=False, compare=False, repr=False)
 
-    @property
-    def is_working(self) -> bool:
-        """Whether members may act at all."""
-        return self.status in _WORKING
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_working", self.status in (DomainStatus.ACTIVE, DomainStatus.WARNING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,6 @@ class UserRecord:
             is also the key of the group's record.
         group_facts: the keys of the groups' records.
         domain_fact: the key of the domain's record.
-        rank: of the type.
     """
 
     id: str
@@ -192,13 +190,11 @@ class UserRecord:
     principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
     group_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
     domain_fact: str = field(init=False, compare=False, repr=False)
-    rank: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         groups = tuple(sys.intern(f"group:{id_}") for id_ in self.group_ids)
         object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
         object.__setattr__(self, "group_facts", groups)
-        object.__setattr__(self, "rank", RANKS[self.type])
         object.__setattr__(self, "domain_fact", sys.intern(f"domain:{self.domain_id}"))
         object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
 

@@ -89,7 +89,7 @@ class ObjectForm:
         if not text.startswith("/"):
             raise IdError("the path does not start with `/`")
         path = self._canonical(text)
-        if _BAD_PATH.search(path):
+        if ("/." in path or "//" in path or "\\" in path) and _BAD_PATH.search(path):
             raise IdError("the path has an empty or dot segment or a backslash")
         if path[-1] == "/" and not self.keeps_slash:
             path = path[:-1] or "/"
@@ -101,7 +101,7 @@ class ObjectForm:
             text = folded(text) if self.composes else text.casefold()
         elif self.composes and not text.isascii():
             text = unicodedata.normalize("NFC", text)
-        if _BAD.search(text):
+        if not (text.isascii() and text.isprintable() and "%" not in text) and _BAD.search(text):
             raise IdError(
                 "the id has a control character, half a surrogate pair or a second percent-encoding"
             )

@@ -108,7 +108,7 @@ class _Leaf:
 class _Node:
     """What may come after the segments that led here."""
 
-    __slots__ = ("is_plain_way", "leaf", "literals", "patterns", "plain", "rest")
+    __slots__ = ("is_wide", "leaf", "literals", "patterns", "plain", "rest")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
@@ -116,7 +116,7 @@ class _Node:
         self.plain: _Node | None = None
         self.rest: _Leaf | None = None
         self.leaf: _Leaf | None = None
-        self.is_plain_way = False
+        self.is_wide = False
 
     def leaf_for(self, parts: tuple[str | Parameter, ...]) -> _Leaf:
         """Returns the leaf at the end of `parts`, growing the tree as needed."""
@@ -142,7 +142,7 @@ class _Node:
         return node
 
     def settle(self) -> None:
-        self.is_plain_way = not self.patterns and self.plain is None and self.rest is None
+        self.is_wide = bool(self.patterns) or self.rest is not None
         for leaf in self.leaves():
             leaf.settle()
 
@@ -166,17 +166,19 @@ class _Node:
     def find(self, inbound: Inbound, segments: tuple[str, ...], at: int) -> Row | None:
         """Returns the row for `segments` from `at` on, by rule 1."""
         here = self
-        while here.is_plain_way and at < len(segments):  # one way only: no need to come back
-            below = here.literals.get(segments[at])
+        while at < len(segments):
+            segment = segments[at]
+            literal = here.literals.get(segment)
+            if here.is_wide or (literal is not None and here.plain is not None):
+                return here.choose(inbound, segments, at)
+            below = literal or (here.plain if segment else None)  # one way only: no need to come back
             if below is None:
                 return None
             here, at = below, at + 1
-        return here.choose(inbound, segments, at)
+        return here.leaf.pick(inbound) if here.leaf is not None else None
 
     def choose(self, inbound: Inbound, segments: tuple[str, ...], at: int) -> Row | None:
         """Returns the row for `segments` from `at` on, trying each way from here in the order of rule 1."""
-        if at == len(segments):
-            return self.leaf.pick(inbound) if self.leaf is not None else None
         segment = segments[at]
         node = self.literals.get(segment)
         if node is not None and (row := node.find(inbound, segments, at + 1)) is not None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gateway.errors import GatewayError
 from gateway.routes.forms import IdError, ObjectForm
@@ -54,7 +56,7 @@ class Judged:
     optional: bool = False
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """One object that a request names, and what is asked of it; no object is the caller's own domain."""
 
     action: str
@@ -171,7 +173,7 @@ class Row:
         return self.creates is not None or self.deletes is not None
 
 
-class Operation(NamedTuple):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """What a request is: what is asked of which objects.
 
     Attributes:

@@ -79,8 +79,6 @@ class RouteTable:
         row = None if is_ours else self._tree.find(inbound)
         if inbound.oddities:
             _check_oddities(inbound, row)
-        if row is None:
-            return None
         return row
 
     def reads(self, row: Row, inbound: Inbound) -> int | None:
@@ -108,11 +106,12 @@ class RouteTable:
             if naming is None:
                 targets.append(Target(judged.action))
                 continue
-            if naming not in named:
-                named[naming] = naming.keys(reading)
-            if not named[naming] and not judged.optional:
+            keys = named.get(naming)
+            if keys is None:
+                keys = named[naming] = naming.keys(reading)
+            if not keys and not judged.optional:
                 raise GatewayError(naming.source.fault, f"`{naming.text}` names nothing")
-            for key in named[naming]:
+            for key in keys:
                 targets.append(Target(judged.action, key))  # noqa: PERF401 - a generator for one key costs more
         return Operation(row, tuple(targets), named)
 
