@@ -15,6 +15,7 @@ from gateway.headers import Forwarding, Pair, request_headers
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound
+from gateway.links import Links
 from gateway.routes import Operation
 from gateway.upstream import (
     Answer,
@@ -93,7 +94,24 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
         headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
         headers.append((_ACCEPT_ENCODING, b"identity"))
     body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
-    return Outbound(inbound.method, inbound.target, headers, body, length, request_id=inbound.request_id)
+    return Outbound(
+        inbound.method,
+        inbound.target,
+        headers,
+        body,
+        length,
+        request_id=inbound.request_id,
+        links=links_for(inbound, upstream.settings),
+    )
+
+
+def links_for(inbound: Inbound, settings: UpstreamSettings) -> Links:
+    """Returns how the backend calls itself and the client calls it."""
+    return Links(settings.url, _host_for(inbound, settings), inbound.scheme, inbound.host)
+
+
+def _host_for(inbound: Inbound, settings: UpstreamSettings) -> bytes:
+    return settings.host_header.encode() if settings.host_header else inbound.host
 
 
 def headers_for(
@@ -116,7 +134,11 @@ def headers_for(
         domain=user.domain_id if user else "",
         authorization_is_ours=passage.identity.owns_authorization,
     )
-    host = settings.host_header.encode() if settings.host_header else None
     unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
-    headers = request_headers(inbound.headers, forwarding, settings.credential, host, unwanted)
+    headers = request_headers(
+        inbound.headers, forwarding, settings.credential, _host_for(inbound, settings), unwanted
+    )
+    if settings.host_header:
+        asked = links_for(inbound, settings).asked
+        headers = [(name, asked(value) if name == b"destination" else value) for name, value in headers]
     return headers + passage.tokens.headers(settings.name, user)

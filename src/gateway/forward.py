@@ -146,7 +146,7 @@ async def forward(
                 watch.hold()
                 answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
             watch.let_go()
-            return await _carry(answer, outbound.request_id, client.send, shared=shared)
+            return await _carry(answer, outbound, client.send, shared=shared)
     except asyncio.CancelledError:
         watch.name_our_own()
         raise
@@ -175,8 +175,9 @@ async def _gathered(outbound: Outbound) -> Outbound:
     return outbound._replace(body=bytes(pieces), length=None)
 
 
-async def _carry(answer: Answer, request_id: str, send: Send, *, shared: bool) -> Carried:
-    headers = for_caches(response_headers(answer.headers, request_id), shared=shared)
+async def _carry(answer: Answer, asked: Outbound, send: Send, *, shared: bool) -> Carried:
+    told = response_headers(answer.headers, asked.request_id, asked.links)
+    headers = for_caches(told, shared=shared)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     octets = 0
     try:

@@ -11,7 +11,8 @@ Rules:
    address of its own to what it asks with, and an allow-list would be judged for that one.
 5. Envoy joins a header that came several times by commas, and sends the backend all of them: such values are taken apart again, so
    that what must come once is refused.
-6. A verdict is all that a proxy can carry out: rows that read the body, change facts or drop headers are refused here.
+6. A verdict is all that a proxy can carry out: rows that read the body, change facts, drop headers or are answered by the gateway
+   itself are refused here.
 7. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
 
 What the proxies must be told is `docs/forward-auth.md`; tests run the configurations that stand there.
@@ -230,6 +231,8 @@ def _check_is_enough(case: Case) -> None:
     row = case.decided.row
     if row.has_effects:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} changes facts when the backend answers")
+    if row.answered:
+        raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} is answered by the gateway, not by a backend")
     if row.drop_headers:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} drops headers, which proxies would send on")
 

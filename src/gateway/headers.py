@@ -13,7 +13,7 @@ Rules:
    and it was not ours.
 5. Framing is not a header here: `Content-Length` and `Transfer-Encoding` of a request are written by `gateway.upstream`.
 6. Answers lose their hop-by-hop headers here, and those that send clients to another address for what comes next, round
-   the gateway; what caches are told is `gateway.caching`.
+   the gateway; what caches are told is `gateway.caching`, how links to the backend itself read `gateway.links`.
 
 Cookies pass as they came, each request for itself: there is no cookie jar.
 """
@@ -27,6 +27,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.errors import GatewayError
+from gateway.links import HEADERS as LINKS
+from gateway.links import Links
 from gateway.reasons import Reason
 
 Pair = tuple[bytes, bytes]
@@ -127,6 +129,7 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 5.5
 _ESCAPED: Final = re.compile(rb"[^!-$&-~]")  # all but visible ASCII, and the percent sign itself
 _QUOTED: Final = re.compile(rb'(["\\])')
+_NOTHING: Final[frozenset[bytes]] = frozenset()
 _USUAL: Final = frozenset((b"keep-alive", b"close"))
 
 
@@ -254,12 +257,22 @@ def identity_headers(user: str, domain: str) -> tuple[Pair, ...]:
     return tuple((name, _escaped(value)) for name, value in pairs if value)
 
 
-def response_headers(answered: Iterable[Pair], request_id: str) -> list[Pair]:
-    """Returns the headers of an answer for the client: rule 6, and the request's id."""
+def response_headers(answered: Iterable[Pair], request_id: str, links: Links | None = None) -> list[Pair]:
+    """Returns the headers of an answer for the client: rule 6, and the request's id.
+
+    Args:
+        answered: the backend's headers; lower-case names.
+        request_id: told to the client.
+        links: how the backend calls itself and the client calls it; None leaves links as they are.
+    """
     answered = tuple(answered)
-    named = _named(answered)
+    fields = dict(answered)  # tells at once what did not come
+    said = fields.get(b"connection")
+    named = _NOTHING if said is None else _listed(said) if len(fields) == len(answered) else _named(answered)
     unwanted = _UNWANTED | named if named else _UNWANTED
     passing = [pair for pair in answered if pair[0] not in unwanted]
+    if links is not None and (LINKS[0] in fields or LINKS[1] in fields):
+        passing = [(name, links.told(value) if name in LINKS else value) for name, value in passing]
     passing.append((b"x-request-id", request_id.encode()))
     return passing
 
@@ -277,7 +290,7 @@ def _passes(name: bytes) -> bool:
 
 def _named(headers: Iterable[Pair]) -> frozenset[bytes]:
     """The folded names that the sender's `Connection` declares hop-by-hop (RFC 9110 7.6.1)."""
-    named: frozenset[bytes] = frozenset()
+    named = _NOTHING
     for name, value in headers:
         if name == b"connection":
             named |= _listed(value)

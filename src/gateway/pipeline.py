@@ -26,6 +26,7 @@ from gateway.errors import GatewayError
 from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
 from gateway.limits import Told, rate_headers
+from gateway.options import tell_methods
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
@@ -103,6 +104,9 @@ class Pipeline:
         audit(worker, trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
+        if case.decided.row.answered:
+            await tell_methods(case, turn.send)
+            return
         passing = self._pass_on(case, scope, worker.facts.revision, turn)
         await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 

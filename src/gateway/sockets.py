@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from gateway.caching import for_caches
-from gateway.carry import Passage, headers_for
+from gateway.carry import Passage, headers_for, links_for
 from gateway.downstream import ClientGoneError
 from gateway.errors import GatewayError
 from gateway.headers import Pair, response_headers
@@ -146,7 +146,8 @@ async def join(
     """
     inbound = passage.inbound
     headers = headers_for(passage, upstream.settings, OF_THE_PROTOCOL)
-    handshake = Outbound("GET", inbound.target, headers, None, None, request_id=inbound.request_id)
+    links = links_for(inbound, upstream.settings)
+    handshake = Outbound("GET", inbound.target, headers, request_id=inbound.request_id, links=links)
     await receive()  # `websocket.connect`: there is nothing in it
     try:
         async with upstream.websockets.socket(handshake, scope["subprotocols"]) as backend:
@@ -157,13 +158,13 @@ async def join(
                 end = await joined.carry()
             LOG.info("request %s: the WebSocket ended: %s", inbound.request_id, end)
     except SocketRefusedError as refused:
-        await deny(send, *_heard(refused, inbound.request_id))
+        await deny(send, *_heard(refused, handshake))
 
 
-def _heard(refused: SocketRefusedError, request_id: str) -> tuple[int, list[Pair], bytes]:
+def _heard(refused: SocketRefusedError, asked: Outbound) -> tuple[int, list[Pair], bytes]:
     """Returns the backend's refusal as the client gets it: by the table of headers, in our own framing."""
     told = [pair for pair in refused.headers if pair[0] != b"content-length"]
-    headers = for_caches(response_headers(told, request_id), shared=False)
+    headers = for_caches(response_headers(told, asked.request_id, asked.links), shared=False)
     if refused.status not in _BODILESS:
         headers = [*headers, (b"content-length", str(len(refused.body)).encode())]
     return refused.status, headers, refused.body

@@ -42,6 +42,10 @@ class Tree:
         """
         return self._root.find(inbound, inbound.segments, 0)
 
+    def methods_beside(self, row: Row) -> tuple[str, ...]:
+        """Returns the methods that rows of the shape of `row`, which stands here, state or imply, sorted."""
+        return tuple(sorted(self._root.leaf_for(row.template.parts).methods()))
+
     def ties(self) -> Iterator[tuple[Row, Row, str]]:
         """Yields each pair of rows that cannot stand beside each other, and why."""
         for node in self._root.walk():

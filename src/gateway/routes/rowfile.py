@@ -10,6 +10,7 @@ Rules that keep a row safe:
 5. Caches may share only what anybody may get: `public` is for anonymous rows.
 6. A WebSocket begins with a GET: `websocket` is for rows that take one.
 7. A row for COPY or MOVE judges the `Destination` (RFC 4918 10.3); of other rows only one that reads it takes it.
+8. A row that the gateway answers itself is for OPTIONS alone and names no object: its answer is the same whatever exists.
 """
 
 import re
@@ -38,6 +39,7 @@ ROW_KEYS: Final = (
     "anonymous",
     "public",
     "websocket",
+    "answered",
     "query",
     "creates",
     "deletes",
@@ -162,6 +164,7 @@ class _RowReader:
             anonymous=anonymous,
             public=self._public(anonymous=anonymous),
             websocket=self._websocket(),
+            answered=self._answered(),
             query=self._query,
             drop_headers=self._context.drop_headers,
             allow=self._allow(),
@@ -213,6 +216,24 @@ class _RowReader:
             entry.report("`websocket: false` says nothing: WebSockets are refused unless a row takes them")
         if "GET" not in self._methods:
             entry.report("a WebSocket begins with a GET: `websocket` is for rows of GET")
+        return True
+
+    def _answered(self) -> bool:
+        """Returns whether the gateway itself answers (rule 8)."""
+        entry = self._fields.get("answered")
+        if entry is None:
+            return False
+        if entry.as_flag("`answered`") is False:
+            entry.report("`answered: false` says nothing: requests go to the backend")
+        if self._methods != ("OPTIONS",):
+            entry.report(
+                "the gateway itself answers OPTIONS alone: `answered` is for rows of no other method"
+            )
+        for key in ("object", "objects", "id", "upstream"):
+            if key in self._fields:
+                self._fields[key].report(
+                    f"`{key}` means nothing here: the answer names methods, and no backend or object is asked"
+                )
         return True
 
     def _roles(self, entry: Entry, names: list[str]) -> tuple[str, ...]:
@@ -303,7 +324,7 @@ class _RowReader:
     def _upstream(self) -> str:
         if "upstream" in self._fields:
             return upstream_name(self._fields["upstream"], self._context.upstreams) or ""
-        if self._context.upstream is None:
+        if self._context.upstream is None and "answered" not in self._fields:
             self._entry.report("state an `upstream:`, here or for the whole map")
         return self._context.upstream or ""
 

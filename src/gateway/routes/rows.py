@@ -133,6 +133,7 @@ class Row:
         anonymous: whether no credential is needed.
         public: whether caches may give its answer to others; only if `anonymous`.
         websocket: whether a GET may become a WebSocket.
+        answered: whether the gateway itself answers (`gateway.options`); only for OPTIONS.
         query: which parameters may come.
         upstream: the backend's name in the settings.
         drop_headers: lower-case names of headers that never reach the backend.
@@ -153,6 +154,7 @@ class Row:
     anonymous: bool = False
     public: bool = False
     websocket: bool = False
+    answered: bool = False
     query: QueryRule = ANY_QUERY
     drop_headers: frozenset[bytes] = frozenset()
     allow: frozenset[str] = frozenset()

@@ -81,6 +81,10 @@ class RouteTable:
             _check_oddities(inbound, row)
         return row
 
+    def methods_beside(self, row: Row) -> tuple[str, ...]:
+        """Returns the methods that rows of the same shape as `row` state, and `HEAD` where they state `GET`; sorted."""
+        return self._tree.methods_beside(row)
+
     def reads(self, row: Row, inbound: Inbound) -> int | None:
         """Returns the bytes of the body that `operation` needs to see; None if it needs none."""
         return row.body_limit if row.reads_body or _hides_method(row, inbound) else None

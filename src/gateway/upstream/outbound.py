@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 from gateway.errors import GatewayError
+from gateway.links import Links
 from gateway.reasons import Reason
 
 _REQUEST_LINE: Final = re.compile(rb"[A-Z]+ (?:/[!-~]*|\*) HTTP/1\.1")
@@ -22,6 +23,7 @@ class Outbound(NamedTuple):
             and None is not.
         read_timeout: seconds, in place of the upstream's.
         request_id: named in the answer to the client.
+        links: how links of the answer are told to the client; None as they are.
     """
 
     method: str
@@ -31,6 +33,7 @@ class Outbound(NamedTuple):
     length: int | None = None
     read_timeout: float | None = None
     request_id: str = ""
+    links: Links | None = None
 
     def head(self) -> bytes:
         """Returns request line and headers as they are sent, with the framing that fits the body.
