@@ -19,10 +19,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from gateway.downstream.errors import ClientGoneError
-from gateway.downstream.reading import END, Head, read_head
+from gateway.downstream.reading import Head, read_head
 from gateway.downstream.socket import SocketTurn, is_handshake
 from gateway.downstream.turn import READ_BUFFER, Turn
 from gateway.errors import GatewayError
+from gateway.heads import END
 from gateway.reasons import Reason
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 WRITE_BUFFER: Final = 131072
 """Bytes of an answer that may wait in the process for the client."""
+SOON: Final = 16384
+"""Bytes of an answer that wait for the end of the round."""
 LINGER: Final = 1.0
 """Seconds for which what a client still sends is read and thrown away (rule 2)."""
 HEAD_SLACK: Final = 8192 + 1024
@@ -51,8 +54,8 @@ class ClientConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_deadline", "_drained", "_lingers", "_listener", "_paused", "_pending", "_since", "_task", "_transport", "_turn",
-        "_unsent", "client", "closes", "limits", "loop", "server", "stuck",
+        "_deadline", "_drained", "_lingers", "_listener", "_paused", "_pending", "_since", "_soon", "_task", "_transport", "_turn",
+        "_unsent", "_waiting", "client", "closes", "limits", "loop", "server", "stuck",
     )  # fmt: skip
 
     def __init__(self, listener: "Listener") -> None:
@@ -63,6 +66,8 @@ class ClientConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._pending = b""
         self._drained: asyncio.Future[None] | None = None
+        self._soon: list[bytes] = []
+        self._waiting = 0
         self._unsent = 0
         self._since = 0.0
         self._deadline = self.loop.time() + listener.header_timeout
@@ -125,8 +130,24 @@ class ClientConnection(asyncio.Protocol):
             self.read_on()
 
     def write(self, data: bytes) -> None:
-        """Sends bytes of an answer."""
-        self._transport.write(data)
+        """Sends bytes of an answer: a few at the end of this round of the event loop, many at once."""
+        soon = self._soon
+        if not soon:
+            self._listener.outbox.add(self)
+        soon.append(data)
+        self._waiting += len(data)
+        if self._waiting > SOON:
+            self.flush()
+
+    def flush(self) -> None:
+        """Called by the outbox."""
+        soon = self._soon
+        if soon:
+            self._soon, self._waiting = [], 0
+            if len(soon) == 1:
+                self._transport.write(soon[0])
+            else:
+                self._transport.writelines(soon)
 
     async def drained(self) -> None:
         """Returns when less waits for the client than may.
@@ -170,7 +191,7 @@ class ClientConnection(asyncio.Protocol):
         """Lets the connection end as soon as nothing is under way on it."""
         self.closes = True
         if self._turn is None:
-            self._transport.close()
+            self._close()
         elif isinstance(self._turn, SocketTurn):
             self._turn.go_away()
 
@@ -256,7 +277,7 @@ class ClientConnection(asyncio.Protocol):
         self._task = None
         if turn.gone:
             self._turn = None
-            self._transport.close()
+            self._close()
         elif not turn.ended:
             self._turn = None
             self._transport.abort()
@@ -274,13 +295,19 @@ class ClientConnection(asyncio.Protocol):
         """Closes behind the last answer (rule 2)."""
         self._pending = b""
         if turn.whole and turn.fault is None:
-            self._transport.close()
+            self._close()
             return
         self._lingers = True
         self._deadline = self.loop.time() + LINGER
         self.read_on()
+        self.flush()
         if self._transport.can_write_eof():
             self._transport.write_eof()
+
+    def _close(self) -> None:
+        """Ends the connection when all is written."""
+        self.flush()
+        self._transport.close()
 
     def _gone(self) -> None:
         turn = self._turn

@@ -17,6 +17,7 @@ from typing import Final
 
 from gateway.downstream.connection import HEAD_SLACK, ClientConnection
 from gateway.downstream.turn import Turn
+from gateway.outbox import Outbox
 from gateway.settings.sections import LimitsSection, ServerSection
 
 MAX_SWEEP: Final = 1.0
@@ -31,6 +32,7 @@ class Listener:
     Attributes:
         app: answers each request.
         limits: of bodies and time.
+        outbox: writes what answers have to say.
         date: the time as answers tell it.
         stopping: whether no more requests are taken.
     """
@@ -41,6 +43,7 @@ class Listener:
         self.header_timeout = server.header_timeout
         self.max_head = limits.head + HEAD_SLACK + 4 * limits.headers
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
         self.date = _date()
         self.stopping = False
         self._settings = server

@@ -2,36 +2,29 @@
 
 Rules:
 
-1. llhttp reads the head and nothing but the head, in its strict mode; beyond that, a head has as many line ends as lines, each CRLF
-   (RFC 9112 2.2): no bare CR or LF, no folded line, nothing that ends earlier in one reading than in another.
+1. A head is read by the rules of `gateway.heads`; its first line is method, target and version, with one space between (RFC 9112 3).
 2. The version is HTTP/1.1 or HTTP/1.0 (RFC 9112 2.3).
 3. A target is a path with a query (origin-form). The absolute form names the `Host` that came with it; what is left of it is the path
    (RFC 9112 3.2.2). Any other form is left for the pipeline to refuse. A `#` has no place in a target.
 4. A body has a length, one of one number, or comes in chunks; never both, never coded otherwise (RFC 9112 6.1, 6.3).
-5. A chunk's size is hexadecimal digits and nothing else; its extensions and the trailers are dropped, and bounded (RFC 9112 7.1).
-6. What follows the end of a request is the next one.
+5. What follows the end of a request is the next one.
 """
 
 import re
 from typing import Final, NamedTuple
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import HttpRequestParser
 
+from gateway import heads
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
 
-END: Final = b"\r\n\r\n"
 MAX_LENGTH_DIGITS: Final = 18
 """Of a `Content-Length`; larger than any file."""
-MAX_OVERHEAD: Final = 16384
-"""Bytes of extensions and trailers between two pieces of a chunked body."""
 
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*+)", re.IGNORECASE)
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*+)?\r\n")
 _NOT_ONE: Final = "the head is not one of HTTP/1.1"
-
-Pair = tuple[bytes, bytes]
 
 
 class Head(NamedTuple):
@@ -53,31 +46,11 @@ class Head(NamedTuple):
     path: bytes
     query: bytes
     newer: bool
-    headers: list[Pair]
+    headers: list[heads.Pair]
     length: int | None = 0
     persistent: bool = True
     expects: bool = False
     upgrade: bytes = b""
-
-
-class _Reader:
-    """What llhttp calls."""
-
-    __slots__ = ("headers", "target", "whole")
-
-    def __init__(self) -> None:
-        self.target = b""
-        self.headers: list[Pair] = []
-        self.whole = 0
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value.rstrip(b" \t")))
-
-    def on_headers_complete(self) -> None:
-        self.whole += 1
 
 
 def read_head(raw: bytes) -> Head:
@@ -86,24 +59,13 @@ def read_head(raw: bytes) -> Head:
     Raises:
         GatewayError: rules 1 to 4.
     """
-    reader = _Reader()
-    llhttp = HttpRequestParser(reader)
     try:
-        llhttp.feed_data(raw)
-    except HttpParserUpgrade:
-        pass  # an offer to switch, or CONNECT: what follows is ours to judge
-    except HttpParserError as error:
+        llhttp, headers, targets = heads.read(raw, HttpRequestParser)
+    except heads.HeadError as error:
         raise GatewayError(Reason.BAD_HEADERS, f"{_NOT_ONE}: {error}") from error
-    headers, target, method = reader.headers, reader.target, llhttp.get_method()
+    target, method = targets[0] if targets else b"", llhttp.get_method()
     newer = raw.startswith(b"%b %b HTTP/1.1\r\n" % (method, target))  # llhttp takes several spaces, and RTSP
-    lines = len(headers) + 2
-    if (
-        reader.whole != 1
-        or raw.count(b"\r\n") != lines
-        or raw.count(b"\n") != lines
-        or raw.count(b"\r") != lines
-        or not (newer or raw.startswith(b"%b %b HTTP/1.0\r\n" % (method, target)))
-    ):
+    if not (newer or raw.startswith(b"%b %b HTTP/1.0\r\n" % (method, target))):
         raise GatewayError(Reason.BAD_HEADERS, _NOT_ONE)
     if b"#" in target:
         raise GatewayError(Reason.BAD_TARGET, "a fragment")
@@ -148,7 +110,7 @@ def _length(newer: bool, lengths: list[bytes], codings: list[bytes]) -> int | No
     return int(lengths[0])
 
 
-def _origin_path(path: bytes, headers: list[Pair]) -> bytes:
+def _origin_path(path: bytes, headers: list[heads.Pair]) -> bytes:
     """Returns the path of a target in absolute form; anything else as it is, for the pipeline to refuse (rule 3)."""
     absolute = _ABSOLUTE.match(path)
     if absolute is None:
@@ -157,83 +119,3 @@ def _origin_path(path: bytes, headers: list[Pair]) -> bytes:
     if hosts != [absolute[1].lower()]:
         raise GatewayError(Reason.BAD_TARGET, "the target names another host than `Host`")
     return path[absolute.end() :] or b"/"
-
-
-class Chunks:
-    """Takes a chunked body apart (rule 5).
-
-    Attributes:
-        ended: whether the last chunk and the trailers have come.
-    """
-
-    __slots__ = ("_left", "_overhead", "_pending", "_trailing", "ended")
-
-    def __init__(self) -> None:
-        self._pending = b""
-        self._left = 0
-        self._overhead = 0
-        self._trailing = False
-        self.ended = False
-
-    def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """Takes what came; returns the pieces of the body in it and, once `ended`, what follows the body.
-
-        Raises:
-            GatewayError: the framing is not one.
-        """
-        pieces: list[bytes] = []
-        data, self._pending = self._pending + data, b""
-        while data and not self.ended:
-            if self._left > 2:  # noqa: PLR2004 - the chunk's own line end
-                piece = data[: self._left - 2]
-                pieces.append(piece)
-                self._overhead = 0
-                self._left -= len(piece)
-                data = data[len(piece) :]
-            elif self._left:
-                if len(data) < self._left:
-                    self._pending = data
-                    return pieces, b""
-                if data[: self._left] != b"\r\n"[-self._left :]:
-                    raise GatewayError(Reason.BAD_BODY, "a chunk is longer than it said")
-                data, self._left = data[self._left :], 0
-            else:
-                rest = self._line(data)
-                if rest is None:
-                    self._keep(data)
-                    return pieces, b""
-                data = rest
-        return pieces, data
-
-    def _line(self, data: bytes) -> bytes | None:
-        """Reads a size or a trailer; returns what follows it, None if it is not all there."""
-        end = data.find(b"\r\n") + 2
-        if end < 2:  # noqa: PLR2004 - not found
-            return None
-        self._count(end)
-        if self._trailing:
-            self.ended = end == 2  # noqa: PLR2004 - an empty line
-            if b"\n" in data[: end - 2] or b"\r" in data[: end - 2]:
-                raise GatewayError(Reason.BAD_BODY, "a bare line end in a trailer")
-            return data[end:]
-        size = _SIZE_LINE.fullmatch(data, 0, end)
-        if size is None:
-            raise GatewayError(Reason.BAD_BODY, "a chunk without a size")
-        number = int(size[1], 16)
-        self._trailing = number == 0
-        self._left = number + 2 if number else 0
-        return data[end:]
-
-    def _keep(self, data: bytes) -> None:
-        self._pending = data
-        if len(data) + self._overhead > MAX_OVERHEAD:
-            raise GatewayError(
-                Reason.BAD_BODY, f"chunk extensions or trailers larger than {MAX_OVERHEAD} bytes"
-            )
-
-    def _count(self, octets: int) -> None:
-        self._overhead += octets
-        if self._overhead > MAX_OVERHEAD:
-            raise GatewayError(
-                Reason.BAD_BODY, f"chunk extensions or trailers larger than {MAX_OVERHEAD} bytes"
-            )

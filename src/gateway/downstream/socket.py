@@ -21,8 +21,9 @@ from websockets.protocol import Protocol, Side, State
 from websockets.utils import accept_key
 
 from gateway.downstream.errors import ClientGoneError
-from gateway.downstream.reading import Head, Pair
+from gateway.downstream.reading import Head
 from gateway.downstream.turn import Turn
+from gateway.heads import Pair
 
 if TYPE_CHECKING:
     from gateway.downstream.connection import ClientConnection

@@ -20,9 +20,11 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Message, Scope
 
+from gateway.chunks import ChunkError, Chunks
 from gateway.downstream.errors import BodyBoundError, ClientGoneError
-from gateway.downstream.reading import Chunks, Head, Pair
+from gateway.downstream.reading import Head
 from gateway.errors import GatewayError
+from gateway.heads import Pair
 from gateway.reasons import Reason
 
 if TYPE_CHECKING:
@@ -32,11 +34,15 @@ READ_BUFFER: Final = 65536
 """Bytes of a request that may wait in the process for the application."""
 NOT_WAITING: Final = float("inf")
 
+MAX_OVERHEAD: Final = 16384
+"""Bytes of chunk extensions and trailers between two pieces of a body."""
+
 _BODILESS: Final = (204, 304)
 _STATUS_LINES: Final[dict[int, bytes]] = {
-    int(status): b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
+    int(status): b"HTTP/1.1 %d %b" % (status, status.phrase.encode())
     for status in map(HTTPStatus, HTTPStatus)
 }
+_COLON: Final = b": "
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -89,7 +95,7 @@ class Turn:
         length = head.length
         self._newer = head.newer
         self._headless = head.method == "HEAD"
-        self._chunks = Chunks() if length is None else None
+        self._chunks = Chunks(MAX_OVERHEAD) if length is None else None
         self._left = length or 0
         self._whole = length == 0
         self._expects = head.expects and not self._whole
@@ -219,52 +225,48 @@ class Turn:
         self._connection.abort()
 
     def _begin(self, body: bytes, *, more: bool) -> bytes:
-        """Returns the head with the first piece (rules 1 and 2)."""
+        """Writes the head, and returns how the first piece is written behind it (rules 1 and 2)."""
         if self._headers is None:
             raise RuntimeError("a body before its head")
-        lines = [_STATUS_LINES.get(self.status) or b"HTTP/1.1 %d \r\n" % self.status]
-        named = set()
-        for name, value in self._headers:
-            lines += (name, b": ", value, b"\r\n")
-            named.add(name)
+        headers, connection = self._headers, self._connection
+        named = dict(headers)
+        lines = [_STATUS_LINES.get(self.status) or b"HTTP/1.1 %d " % self.status]
+        lines.extend(map(_COLON.join, headers))
         self._headless = self._headless or self.status in _BODILESS
         if b"content-length" not in named and not self._headless:
-            lines.append(self._framing(len(body), more=more))
-        lines.append(self._about_connection(named))
-        if not self._headless:
-            lines.append(_chunk(body) if self._chunked else body)
-        return b"".join(lines)
-
-    def _about_connection(self, named: set[bytes]) -> bytes:
-        """Returns the end of a head: the time, and whether the connection goes on."""
-        connection = self._connection
+            lines += self._framing(len(body), more=more)
+        if b"date" not in named:
+            lines.append(b"date: " + connection.date)
         if b"connection" in named:
             connection.close_after()  # the application says nothing else of it
-            said = b"\r\n"
         elif connection.closes:
-            said = b"connection: close\r\n\r\n"
-        else:
-            said = b"\r\n" if self._newer else b"connection: keep-alive\r\n\r\n"
-        return said if b"date" in named else b"date: %b\r\n%b" % (connection.date, said)
+            lines.append(b"connection: close")
+        elif not self._newer:
+            lines.append(b"connection: keep-alive")
+        lines.append(b"\r\n")
+        connection.write(b"\r\n".join(lines))
+        if self._headless:
+            return b""
+        return _chunk(body) if self._chunked else body
 
-    def _framing(self, length: int, *, more: bool) -> bytes:
+    def _framing(self, length: int, *, more: bool) -> list[bytes]:
         if not more:
-            return b"content-length: %d\r\n" % length
+            return [b"content-length: %d" % length]
         if self._newer:
             self._chunked = True
-            return b"transfer-encoding: chunked\r\n"
+            return [b"transfer-encoding: chunked"]
         self._connection.close_after()
-        return b""
+        return []
 
     def _feed_chunks(self, chunks: Chunks, data: bytes) -> bytes:
         try:
-            pieces, rest = chunks.feed(data)
-        except GatewayError as error:
-            self.fail(BodyBoundError(error.reason, error.detail))
+            piece, rest = chunks.feed(data)
+        except ChunkError as error:
+            self.fail(BodyBoundError(Reason.BAD_BODY, str(error)))
             self._connection.close_after()
             return b""
         self._whole = chunks.ended
-        self._take(b"".join(pieces))
+        self._take(piece)
         return rest
 
     def _take(self, piece: bytes) -> None:

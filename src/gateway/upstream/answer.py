@@ -1,6 +1,6 @@
 """An answer as the rest of the gateway sees it: status, headers, and a body that is read once, in pieces."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from gateway.upstream.errors import AnswerTooLargeError
@@ -39,18 +39,26 @@ class Answer:
     Attributes:
         status: the HTTP status; not 1xx.
         headers: lower-case names with their values, in order; all that the backend sent, hop-by-hop ones included.
+        fields: the same by name; of repeated ones the last.
     """
 
-    __slots__ = ("_held", "_source", "headers", "status")
+    __slots__ = ("_held", "_source", "fields", "headers", "status")
 
-    def __init__(self, status: int, headers: tuple[Pair, ...], source: Source) -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: Sequence[Pair],
+        source: Source,
+        fields: Mapping[bytes, bytes] | None = None,
+    ) -> None:
         self.status = status
         self.headers = headers
+        self.fields = dict(headers) if fields is None else fields
         self._source = source
         self._held = b""
 
     @classmethod
-    def of(cls, status: int, headers: tuple[Pair, ...], body: bytes) -> "Answer":
+    def of(cls, status: int, headers: Sequence[Pair], body: bytes) -> "Answer":
         """Makes an answer of our own that takes a backend's place."""
         answer = cls(status, headers, _Nothing())
         answer._held = body

@@ -86,7 +86,8 @@ class Exchange:
         except BaseException:
             self._finish()
             raise
-        return Answer(self._parser.status, tuple(self._parser.headers), self)
+        parser = self._parser
+        return Answer(parser.status, tuple(parser.headers), self, parser.fields)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -204,7 +205,7 @@ class Exchange:
         if body is None or isinstance(body, bytes):
             self._whole = True
             self._set_deadline()
-            connection.transport.write(head + body if body else head)
+            connection.send(head + body if body else head)
         else:
             connection.transport.write(head)
             self._upload = Upload(self, connection.transport, body, self._outbound.length)
