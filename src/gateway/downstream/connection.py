@@ -216,7 +216,7 @@ class ClientConnection(asyncio.Protocol):
         raw, self._pending = (data, b"") if len(data) == end else (data[:end], data[end:])
         fault = None
         try:
-            head = read_head(raw.lstrip(b"\r\n"))
+            head = read_head(raw.removeprefix(b"\r\n"))
         except GatewayError as error:
             head, fault = _UNREAD, error
         self._begin(head, fault)

@@ -214,7 +214,7 @@ class Chunks:
         if self._trailing:
             self.ended = end == 2  # noqa: PLR2004 - an empty line
             if b"\n" in data[: end - 2] or b"\r" in data[: end - 2]:
-                raise GatewayError(Reason.BAD_BODY, "a bare line end in a trailer")
+                raise GatewayError(Reason.BAD_BODY, "a bare line end between chunks")
             return data[end:]
         size = _SIZE_LINE.fullmatch(data, 0, end)
         if size is None:
@@ -225,6 +225,9 @@ class Chunks:
         return data[end:]
 
     def _keep(self, data: bytes) -> None:
+        """Keeps the beginning of a line; a bare line end in it will not get better."""
+        if b"\n" in data or b"\r" in data[:-1]:
+            raise GatewayError(Reason.BAD_BODY, "a bare line end between chunks")
         self._pending = data
         if len(data) + self._overhead > MAX_OVERHEAD:
             raise GatewayError(
