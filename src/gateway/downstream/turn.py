@@ -128,6 +128,11 @@ class Turn:
         """Whether the answer has been ended by the application."""
         return self._ended
 
+    @property
+    def full(self) -> bool:
+        """Whether as much waits for the application as may (rule 4)."""
+        return self.held >= READ_BUFFER
+
     async def receive(self) -> Message:
         """Returns the next piece of the body; after the last one, when the client leaves, that it has left.
 
