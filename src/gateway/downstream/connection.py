@@ -189,6 +189,8 @@ class ClientConnection(asyncio.Protocol):
                 limit = self.limits.answer_timeout
                 LOG.warning("a client took nothing of its answer for %g s and is cut: %s", limit, self.client)
                 self._transport.abort()
+            wait = LINGER if self._lingers else self._listener.header_timeout
+            self._deadline = max(self._deadline, now + wait)  # counts from when the answer was taken
             return
         self._unsent = 0
         turn = self._turn

@@ -189,6 +189,8 @@ class Turn:
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the client sent and returns what follows the request."""
+        if self._error is not None:
+            return b""
         if self._chunks is not None:
             return self._feed_chunks(self._chunks, data)
         if len(data) <= self._left:
@@ -246,7 +248,8 @@ class Turn:
         if b"connection" in named:
             connection.close_after()  # the application says nothing else of it
             said = b"\r\n"
-        elif connection.closes:
+        elif connection.closes or not self._whole:
+            connection.close_after()  # an answer to what has not come whole is the last, even if the rest comes
             said = b"connection: close\r\n\r\n"
         else:
             said = b"\r\n" if self._newer else b"connection: keep-alive\r\n\r\n"
