@@ -57,6 +57,8 @@ class Chunks:
             after = self._after_chunk(data, at) if self._left else self._after_line(data, at)
             if after is None:
                 self._pending = data[at:]
+                if b"\r" in self._pending[:-1]:
+                    raise ChunkError("a bare line end between chunks")  # it will not get better
                 self._spend(len(self._pending), keep=False)
                 return b"".join(pieces), b""
             at = after
@@ -81,7 +83,7 @@ class Chunks:
         if self._trailing:
             line = data[at:end]
             if not line.endswith(_CRLF) or line.count(b"\r") > 1:
-                raise ChunkError("a bare line end in a trailer")
+                raise ChunkError("a bare line end between chunks")
             self.ended = line == _CRLF
             return end
         size = _SIZE_LINE.fullmatch(data, at, end)

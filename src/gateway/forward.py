@@ -132,7 +132,7 @@ async def forward(
         shared: whether caches may give the answer to others; see `gateway.caching`.
 
     Raises:
-        UpstreamError: no usable answer; the client heard nothing, and its `sent` says what the backend may have seen.
+        UpstreamError: no usable answer, or one that ends with its head; the client heard nothing, and its `sent` says what the backend may have seen.
         UploadBrokenError: the client's body is not as long as it said; the client heard nothing.
         ClientGoneError: the client left; with `detached` either before its body was whole, or after `on_answer`.
         BrokenOffError: rule 4; the caller lets it reach the server.
@@ -179,19 +179,22 @@ async def _carry(answer: Answer, asked: Outbound, send: Send, *, shared: bool) -
     told = response_headers(answer.headers, asked.request_id, asked.links)
     headers = for_caches(told, shared=shared)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    octets = 0
+    octets, begun = 0, False
     try:
         if not answer.ready and answer.header(b"content-length") is None:
             # an endless answer: its head must not wait for its first event
+            begun = True
             await send({"type": "http.response.body", "body": b"", "more_body": True})
         while True:
             piece = await answer.chunk()
             octets += len(piece)
-            more = not answer.ended
+            more, begun = not answer.ended, True
             await send({"type": "http.response.body", "body": piece, "more_body": more})
             if not more:
                 return Carried(answer.status, octets)
     except GatewayError as error:
+        if not begun:  # the head waits for the first piece: the client can still be told
+            raise
         raise BrokenOffError(str(error)) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from gateway.audit import AuditLine
+from gateway.downstream import Turn
 from gateway.errors import GatewayError
 from gateway.forward_auth import MAX_STATED, Envoy, Nginx, in_front
 from gateway.inbound import Inbound
@@ -172,6 +173,7 @@ class Desk:
         lines: the audit.
         writable: whether the audit takes lines.
         behind: paths of what was left to others.
+        fault: why what is asked is no request; None if it is one.
     """
 
     def __init__(self, folder: Path, peers: str) -> None:
@@ -186,6 +188,7 @@ class Desk:
         self.lines: list[AuditLine] = []
         self.writable = True
         self.behind: list[bytes] = []
+        self.fault: GatewayError | None = None
 
     def write(self, line: AuditLine) -> None:
         """Takes an audit line."""
@@ -207,12 +210,12 @@ class Desk:
         async def send(message: object) -> None:
             sent.append(message)
 
-        async def others(scope: Any, _receive: object, _send: object) -> None:
-            self.behind.append(scope["raw_path"])
+        async def others(turn: Turn) -> None:
+            self.behind.append(turn.scope["raw_path"])
 
         worker: Any = self
-        receive: Any = None
-        await in_front(others, worker)(scope, receive, send)
+        turn: Any = SimpleNamespace(scope=scope, fault=self.fault, send=send)
+        await in_front(others, worker)(turn)
         return (sent[0]["status"], dict(sent[0]["headers"])) if sent else (0, {})
 
 
@@ -239,13 +242,15 @@ async def test_other_paths_are_left_to_others(tmp_path: Path, path: bytes) -> No
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("kind", ["websocket", "lifespan"])
-async def test_only_requests_are_questions(tmp_path: Path, kind: str) -> None:
-    """A handshake at a page, and the application's own start, are left to others."""
+async def test_only_requests_are_questions(tmp_path: Path) -> None:
+    """A handshake at a page, and what is refused whoever asks, are left to others."""
     desk = Desk(tmp_path, '"127.0.0.1"')
-    await desk.asked(question(STATED) | {"type": kind})
+    await desk.asked(question(STATED) | {"type": "websocket"})
+    desk.fault = GatewayError(Reason.BAD_HEADERS)
+    await desk.asked(question(STATED))
 
-    assert len(desk.behind) == 1
+    assert len(desk.behind) == 2
+    assert desk.lines == []
 
 
 @pytest.mark.anyio

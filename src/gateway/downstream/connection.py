@@ -113,8 +113,8 @@ class ClientConnection(asyncio.Protocol):
             if len(self._pending) >= READ_BUFFER:
                 self.hold_back()
         else:
-            self._pending = turn.feed(data)
-            if turn.held >= READ_BUFFER:
+            self._pending = turn.feed(self._pending + data if self._pending else data)
+            if turn.full:
                 self.hold_back()
 
     def pause_writing(self) -> None:
@@ -126,8 +126,7 @@ class ClientConnection(asyncio.Protocol):
         self.stuck = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        if self._turn is not None and self._turn.held < READ_BUFFER:
-            self.read_on()
+        self.read_on()
 
     def write(self, data: bytes) -> None:
         """Sends bytes of an answer: a few at the end of this round of the event loop, many at once."""
@@ -167,15 +166,15 @@ class ClientConnection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
 
-    def feed_pending(self) -> None:
-        """Gives what came early to the turn that takes it now."""
-        if self._turn is not None and self._pending:
-            pending, self._pending = self._pending, b""
-            self._pending = self._turn.feed(pending)
-
     def read_on(self) -> None:
-        """Is called when what was held back has been taken."""
-        if self._paused:
+        """Is called when something that waited has been taken: goes on as far as there is room now (rule 1)."""
+        if not (self._paused or self._pending):
+            return
+        turn = self._turn
+        if turn is not None and self._pending and not turn.whole:
+            self._feed_pending(turn)
+        full = turn is not None and (turn.full or len(self._pending) >= READ_BUFFER)
+        if self._paused and (self._lingers or not full):
             self._paused = False
             self._transport.resume_reading()
 
@@ -211,6 +210,8 @@ class ClientConnection(asyncio.Protocol):
                 limit = self.limits.answer_timeout
                 LOG.warning("a client took nothing of its answer for %g s and is cut: %s", limit, self.client)
                 self._transport.abort()
+            wait = LINGER if self._lingers else self._listener.header_timeout
+            self._deadline = max(self._deadline, now + wait)  # counts from when the answer was taken
             return
         self._unsent = 0
         turn = self._turn
@@ -237,7 +238,7 @@ class ClientConnection(asyncio.Protocol):
         raw, self._pending = (data, b"") if len(data) == end else (data[:end], data[end:])
         fault = None
         try:
-            head = read_head(raw.lstrip(b"\r\n"))
+            head = read_head(raw.removeprefix(b"\r\n"))
         except GatewayError as error:
             head, fault = _UNREAD, error
         self._begin(head, fault)
@@ -256,8 +257,15 @@ class ClientConnection(asyncio.Protocol):
             )
         self._turn = turn
         if self._pending and not turn.whole:
-            self.feed_pending()
+            self._feed_pending(turn)
         self._task = asyncio.Task(self._run(turn), loop=self.loop)
+
+    def _feed_pending(self, turn: Turn) -> None:
+        """Gives a turn what came before it took anything."""
+        pending, self._pending = self._pending, b""
+        self._pending = turn.feed(pending)
+        if turn.full:
+            self.hold_back()
 
     async def _run(self, turn: Turn) -> None:
         """Lets the application answer, then passes the connection on to the next request (rule 5)."""
@@ -286,10 +294,10 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._turn = None
             self._deadline = self.loop.time() + self._listener.header_timeout
-            self.read_on()
             if self._pending:
                 pending, self._pending = self._pending, b""
                 self._read(pending)
+            self.read_on()
 
     def _last(self, turn: Turn) -> None:
         """Closes behind the last answer (rule 2)."""

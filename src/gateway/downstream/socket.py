@@ -7,7 +7,8 @@ Rules:
 3. No extension is agreed on: a compressed message has no bound that could be known before it is unpacked.
 4. A message is bounded before it is held (`max_message` of the acceptance), fragments together: beyond it the socket ends with 1009.
    Frames that RFC 6455 5 forbids, and texts that are not UTF-8, end it as it says (7.4.1).
-5. Pings are answered here. A client that takes nothing is not read from, so that pongs do not pile up.
+5. Pings are answered here. A client that takes nothing is not read from, so that pongs do not pile up. Frames are read in small
+   portions, each only while there is room: a message costs more than its bytes, and a client may send empty ones.
 6. A gateway that stops closes with 1001.
 """
 
@@ -22,7 +23,7 @@ from websockets.utils import accept_key
 
 from gateway.downstream.errors import ClientGoneError
 from gateway.downstream.reading import Head
-from gateway.downstream.turn import Turn
+from gateway.downstream.turn import READ_BUFFER, Turn
 from gateway.heads import Pair
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE: Final = 1 << 20
 """Bytes of a message where the acceptance states no bound."""
+PORTION: Final = 4096
+"""Bytes of frames that are read before it is looked whether there is room for more."""
+MESSAGE_COST: Final = 256
+"""Bytes that a message takes beside its content, about."""
 ABNORMAL: Final = 1006
 """What a client that is gone without a close is told as (RFC 6455 7.1.5)."""
 
@@ -55,7 +60,7 @@ class SocketTurn(Turn):
         offered = _values(head.headers, b"sec-websocket-protocol")
         self._key = b"".join(_values(head.headers, b"sec-websocket-key")).decode("latin-1")
         self._protocol: Protocol | None = None
-        self._messages: deque[Message] = deque()
+        self._messages: deque[tuple[Message, int]] = deque()
         self._partial = bytearray()
         self._text = False
         self._connected = self._closed = False
@@ -70,6 +75,11 @@ class SocketTurn(Turn):
         """Whether what comes is not for this turn: the handshake is not accepted (rule 2), or the socket is over."""
         return self._protocol is None
 
+    @property
+    def full(self) -> bool:
+        """Whether as much waits for the application as may, or too much for the client (rule 5)."""
+        return self.held >= READ_BUFFER or self._connection.stuck
+
     async def receive(self) -> Message:
         """Returns the next event: `websocket.connect`, messages, and at last `websocket.disconnect`."""
         if not self._connected:
@@ -79,10 +89,9 @@ class SocketTurn(Turn):
             if self.gone or self._closed:
                 return {"type": "websocket.disconnect", "code": ABNORMAL, "reason": ""}
             await self._wait()
-        message = self._messages.popleft()
-        self.held -= len(message.get("bytes") or message.get("text") or b"")
-        if not self._connection.stuck:
-            self._connection.read_on()
+        message, cost = self._messages.popleft()
+        self.held -= cost
+        self._connection.read_on()
         return message
 
     async def send(self, message: Message) -> None:
@@ -104,21 +113,17 @@ class SocketTurn(Turn):
             await self._say(self._protocol, message)
 
     def feed(self, data: bytes) -> bytes:
-        """Takes bytes of frames."""
+        """Takes bytes of frames and returns those that there is no room for yet (rule 5)."""
         protocol = self._protocol
         if protocol is None:
             return data
-        protocol.receive_data(data)
-        for event in protocol.events_received():
-            if isinstance(event, Frame) and event.opcode in _MESSAGES:
-                self._gather(protocol, event)
-        self._flush(protocol)
-        if protocol.state is not State.OPEN and not self._closed:
-            self._disconnected(protocol)
+        at = 0
+        while at < len(data) and not (self._closed or self.full):
+            protocol.receive_data(data[at : at + PORTION])
+            at += PORTION
+            self._take_events(protocol)
         self._wake()
-        if self._connection.stuck:
-            self._connection.hold_back()
-        return b""
+        return b"" if self._closed else data[at:]
 
     def go_away(self) -> None:
         """Closes, since the gateway stops (rule 6)."""
@@ -141,7 +146,7 @@ class SocketTurn(Turn):
         self._connection.close_after()
         limit = message.get("max_message", MAX_MESSAGE)
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limit, logger=_QUIET)
-        self._connection.feed_pending()
+        self._connection.read_on()
 
     async def _say(self, protocol: Protocol, message: Message) -> None:
         if self.gone or self._closed or protocol.state is not State.OPEN:
@@ -160,6 +165,14 @@ class SocketTurn(Turn):
         if self._connection.stuck:
             await self._connection.drained()
 
+    def _take_events(self, protocol: Protocol) -> None:
+        for event in protocol.events_received():
+            if isinstance(event, Frame) and event.opcode in _MESSAGES:
+                self._gather(protocol, event)
+        self._flush(protocol)
+        if protocol.state is not State.OPEN and not self._closed:
+            self._disconnected(protocol)
+
     def _gather(self, protocol: Protocol, frame: Frame) -> None:
         """Puts the frames of a message together (rule 4)."""
         if frame.opcode is not Opcode.CONT:
@@ -176,15 +189,15 @@ class SocketTurn(Turn):
             except UnicodeDecodeError:
                 protocol.fail(CloseCode.INVALID_DATA, "a text that is not UTF-8")
                 return
-        self._messages.append(message)
-        self.held += len(data)
+        self._messages.append((message, len(data) + MESSAGE_COST))
+        self.held += len(data) + MESSAGE_COST
 
     def _disconnected(self, protocol: Protocol) -> None:
         """Tells the application of the end, after what came before it."""
         self._closed = self._ended = True
         said = protocol.close_rcvd or protocol.close_sent
         code, reason = (int(said.code), said.reason) if said else (ABNORMAL, "")
-        self._messages.append({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._messages.append(({"type": "websocket.disconnect", "code": code, "reason": reason}, 0))
 
     def _flush(self, protocol: Protocol) -> None:
         data = b"".join(protocol.data_to_send())

@@ -134,6 +134,11 @@ class Turn:
         """Whether the answer has been ended by the application."""
         return self._ended
 
+    @property
+    def full(self) -> bool:
+        """Whether as much waits for the application as may (rule 4)."""
+        return self.held >= READ_BUFFER
+
     async def receive(self) -> Message:
         """Returns the next piece of the body; after the last one, when the client leaves, that it has left.
 
@@ -190,6 +195,8 @@ class Turn:
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the client sent and returns what follows the request."""
+        if self._error is not None:
+            return b""
         if self._chunks is not None:
             return self._feed_chunks(self._chunks, data)
         if len(data) <= self._left:
@@ -239,7 +246,8 @@ class Turn:
             lines.append(b"date: " + connection.date)
         if b"connection" in named:
             connection.close_after()  # the application says nothing else of it
-        elif connection.closes:
+        elif connection.closes or not self._whole:
+            connection.close_after()  # an answer to what has not come whole is the last, even if the rest comes
             lines.append(b"connection: close")
         elif not self._newer:
             lines.append(b"connection: keep-alive")
