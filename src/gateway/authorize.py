@@ -55,6 +55,16 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         """The target that refused; the first one if all are allowed."""
         return self.judged[0 if self.judged[-1].decision.allowed else -1]
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Each target that was judged, as the audit names it: its action and `TYPE:ID`, or `-` for the caller's own domain."""
+        return tuple(
+            [
+                f"{each.action} {each.object.type}:{each.object.id}" if each.object else f"{each.action} -"
+                for each in self.judged
+            ]
+        )
+
 
 class Authorizer(msgspec.Struct, frozen=True, gc=False):
     """Judges operations by one policy and one source of facts.

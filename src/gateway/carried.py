@@ -107,7 +107,7 @@ def line_of(one: Carried, outcome: Outcome, error: GatewayError, revision: int) 
         domain=user.domain_id if user else "",
         application=identity.application_id,
         proof=identity.proof.value,
-        objects=tuple(f"{each.action} {each.object or '-'}" for each in verdict.judged) if verdict else (),
+        objects=verdict.named if verdict else (),
         rule=deciding.rule if deciding else "",
         detail=error.detail,
     )

@@ -7,6 +7,7 @@ A start that fails undoes what was started and says why; nothing is served befor
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class Worker:
         self.visits = Visits(settings.limits)
         self.rates = Rates.of(settings.rates, settings.server.workers)
         self.tally = Tally()
-        self._uses: dict[str, datetime] = {}
+        self._uses: dict[str, float] = {}
         self._unfinished: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
 
@@ -146,7 +147,7 @@ class Worker:
     def note_use(self, identity: Identity) -> None:
         """Remembers that the token was used now; written later, together with others."""
         if len(self._uses) < MAX_USES:
-            self._uses[identity.token_id] = datetime.now(UTC)
+            self._uses[identity.token_id] = time.time()
 
     async def _write_uses(self) -> None:
         while True:
@@ -158,7 +159,8 @@ class Worker:
         if not uses:
             return
         try:
-            await asyncio.to_thread(self.store.note_token_uses, uses)
+            at = {token: datetime.fromtimestamp(used, UTC) for token, used in uses.items()}
+            await asyncio.to_thread(self.store.note_token_uses, at)
         except StoreUnavailableError as error:
             LOG.warning("the last use of %d tokens was not written: %s", len(uses), error)
 
