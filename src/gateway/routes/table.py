@@ -87,7 +87,9 @@ class RouteTable:
 
     def reads(self, row: Row, inbound: Inbound) -> int | None:
         """Returns the bytes of the body that `operation` needs to see; None if it needs none."""
-        return row.body_limit if row.reads_body or _hides_method(row, inbound) else None
+        if row.reads_body or (inbound.method == "POST" and _may_hide_method(row, inbound)):
+            return row.body_limit
+        return None
 
     def operation(self, row: Row, inbound: Inbound, body: bytes | None = None) -> Operation:
         """Returns what the request is.
@@ -100,7 +102,7 @@ class RouteTable:
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
         """
-        if _hides_method(row, inbound):
+        if inbound.method == "POST" and _may_hide_method(row, inbound):
             _check_form(inbound, body or b"")
         reading = Reading(inbound, body, row.body_limit, row.allow)
         named: dict[Naming, tuple[ObjectKey, ...]] = {}
@@ -128,11 +130,9 @@ def _check_oddities(inbound: Inbound, row: Row | None) -> None:
         raise GatewayError(reason, f"{where} {', '.join(f'`{each}`' for each in refused)}")
 
 
-def _hides_method(row: Row, inbound: Inbound) -> bool:
-    """Whether the body is a form in which a parameter could name another method (rule 3)."""
-    if inbound.method != "POST" or "method-parameter" in row.allow:
-        return False
-    return is_form(inbound.header(b"content-type"))
+def _may_hide_method(row: Row, inbound: Inbound) -> bool:
+    """Whether the body of a POST is a form in which a parameter could name another method (rule 3)."""
+    return "method-parameter" not in row.allow and is_form(inbound.header(b"content-type"))
 
 
 def _check_form(inbound: Inbound, body: bytes) -> None:
