@@ -112,7 +112,7 @@ class _Leaf:
 class _Node:
     """What may come after the segments that led here."""
 
-    __slots__ = ("is_wide", "leaf", "literals", "patterns", "plain", "rest")
+    __slots__ = ("is_fork", "leaf", "literals", "patterns", "plain", "rest", "ways")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
@@ -120,7 +120,8 @@ class _Node:
         self.plain: _Node | None = None
         self.rest: _Leaf | None = None
         self.leaf: _Leaf | None = None
-        self.is_wide = False
+        self.ways: Mapping[str, _Node | None] = self.literals
+        self.is_fork = False
 
     def leaf_for(self, parts: tuple[str | Parameter, ...]) -> _Leaf:
         """Returns the leaf at the end of `parts`, growing the tree as needed."""
@@ -146,7 +147,10 @@ class _Node:
         return node
 
     def settle(self) -> None:
-        self.is_wide = bool(self.patterns) or self.rest is not None
+        """Makes ready to be asked: a node with one way on says which by one look-up, and a plain parameter takes no empty segment."""
+        self.is_fork = bool(self.patterns or self.rest or (self.plain and self.literals))
+        if self.plain is not None:
+            self.ways = {"": None}
         for leaf in self.leaves():
             leaf.settle()
 
@@ -170,15 +174,13 @@ class _Node:
     def find(self, inbound: Inbound, segments: tuple[str, ...], at: int) -> Row | None:
         """Returns the row for `segments` from `at` on, by rule 1."""
         here = self
-        while at < len(segments):
-            segment = segments[at]
-            literal = here.literals.get(segment)
-            if here.is_wide or (literal is not None and here.plain is not None):
-                return here.choose(inbound, segments, at)
-            below = literal or (here.plain if segment else None)  # one way only: no need to come back
+        for number in range(at, len(segments)):
+            if here.is_fork:
+                return here.choose(inbound, segments, number)
+            below = here.ways.get(segments[number], here.plain)  # one way only: no need to come back
             if below is None:
                 return None
-            here, at = below, at + 1
+            here = below
         return here.leaf.pick(inbound) if here.leaf is not None else None
 
     def choose(self, inbound: Inbound, segments: tuple[str, ...], at: int) -> Row | None:
