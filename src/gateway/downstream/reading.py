@@ -15,7 +15,7 @@ Rules:
 import re
 from typing import Final, NamedTuple
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
@@ -28,6 +28,7 @@ MAX_OVERHEAD: Final = 16384
 
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*+)", re.IGNORECASE)
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1: a token
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*+)?\r\n")
 _NOT_ONE: Final = "the head is not one of HTTP/1.1"
 
@@ -92,6 +93,9 @@ def read_head(raw: bytes) -> Head:
         llhttp.feed_data(raw)
     except HttpParserUpgrade:
         pass  # an offer to switch, or CONNECT: what follows is ours to judge
+    except HttpParserInvalidMethodError as error:
+        reason = Reason.BAD_METHOD if _METHOD.match(raw) else Reason.BAD_HEADERS
+        raise GatewayError(reason, f"{_NOT_ONE}: {error}") from error
     except HttpParserError as error:
         raise GatewayError(Reason.BAD_HEADERS, f"{_NOT_ONE}: {error}") from error
     headers, target, method = reader.headers, reader.target, llhttp.get_method()
