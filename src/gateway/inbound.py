@@ -12,10 +12,10 @@ Rules (law 1: the request judged is the request forwarded):
 4. Exactly one `Host`; `Authorization` and other headers that decide something come at most once (CVE-2026-26308).
 5. Methods are a known set; `CONNECT`, `TRACE` and unknown ones are refused.
 
-The server library hands over path and query without what it dropped: a fragment, the authority of an absolute-form target, and
-the lone `?` of `/a?`, which so arrives as `/a`. All three are judged and forwarded as what is left.
+Path and query come without the authority of an absolute-form target, which is the `Host` (`gateway.downstream.reading`), and the lone
+`?` of `/a?`, which so arrives as `/a`. Both are judged and forwarded as what is left.
 
-Not checked here: framing (the server library), what a query or body means (gateway.routes), credentials (gateway.identity).
+Not checked here: framing (`gateway.downstream.reading`), what a query or body means (gateway.routes), credentials (gateway.identity).
 """
 
 import re

@@ -13,7 +13,7 @@ Rules:
 import re
 from typing import Final, NamedTuple
 
-from httptools import HttpRequestParser
+from httptools import HttpParserInvalidMethodError, HttpRequestParser
 
 from gateway import heads
 from gateway.errors import GatewayError
@@ -24,6 +24,7 @@ MAX_LENGTH_DIGITS: Final = 18
 
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*+)", re.IGNORECASE)
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1: a token
 _NOT_ONE: Final = "the head is not one of HTTP/1.1"
 
 
@@ -60,8 +61,7 @@ def read_head(raw: bytes) -> Head:
         GatewayError: rules 1 to 4.
     """
     try:
-        llhttp, headers, targets = heads.read(raw, HttpRequestParser)
-    except heads.HeadError as error:
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1: a token
         raise GatewayError(Reason.BAD_HEADERS, f"{_NOT_ONE}: {error}") from error
     target, method = targets[0] if targets else b"", llhttp.get_method()
     newer = raw.startswith(b"%b %b HTTP/1.1\r\n" % (method, target))  # llhttp takes several spaces, and RTSP
