@@ -15,6 +15,7 @@ from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound
 from gateway.links import Links
+from gateway.looking import looked_through
 from gateway.routes import Operation
 from gateway.upstream import (
     Answer,
@@ -57,6 +58,7 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
         GatewayError: the backend gave no usable answer, or what it did cannot be recorded.
     """
     effects = passage.effects
+    receive = looked_through(passage.operation.row, passage.inbound, receive)
     shared = passage.operation.row.public and passage.identity.user is None
     if effects is None:
         await forward(_outbound(passage, upstream, receive), upstream, receive, send, shared=shared)

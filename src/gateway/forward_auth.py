@@ -34,6 +34,7 @@ from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
+from gateway.routes.table import hiding_place
 from gateway.worker import Worker
 from models.networks import AddressError, NetworkSet, canonical_address
 
@@ -227,6 +228,10 @@ def in_front(app: ASGIApp, worker: Worker) -> ASGIApp:
 def _check_is_enough(case: Case) -> None:
     """Refuses what a verdict alone does not serve (rule 6)."""
     row = case.decided.row
+    if hiding_place(row, case.inbound) is not None:
+        raise GatewayError(
+            Reason.GATEWAY_ONLY, "the body, which proxies do not send, may name another method"
+        )
     if row.has_effects:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} changes facts when the backend answers")
     if row.answered:

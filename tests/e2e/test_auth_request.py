@@ -241,11 +241,12 @@ async def _taking(visit: Any) -> None:
 @pytest.mark.parametrize(("method", "target", "body"), [
     ("PUT", "/made/a", b"film"), ("POST", "/told", b'{"asset": "clip"}'), ("GET", "/dropping/clip", b""),
     ("OPTIONS", "/assets/clip", b""),
+    ("POST", "/files/a", b"{}"),
 ])  # fmt: skip
 def test_what_needs_more_than_a_verdict_is_refused(
     front: Front, method: str, target: str, body: bytes
 ) -> None:
-    """Rows that change facts, read the body, drop headers or are answered here are for the gateway itself; nobody unknown learns of them."""
+    """Rows that change facts, read the body, drop headers, are answered here or take a body that may name a method are for the gateway itself; nobody unknown learns of them."""
     answer = front.ask(method, target, "ada", "content-type: application/json", body=body)
     audited = front.audited()
     unknown = front.ask(method, target, "", "content-type: application/json", body=body)

@@ -11,6 +11,8 @@ from models.facts import ObjectKey
 from routing import Header, inbound, refusal, rows, table
 
 JSON: Header = (b"content-type", b"application/json")
+LENGTH: Header = (b"content-length", b"9")
+MULTIPART: Header = (b"content-type", b"multipart/form-data; boundary=x")
 FORM: Header = (b"content-type", b"application/x-www-form-urlencoded; charset=utf-8")
 MAP = rows("""
   - GET /files/{path...}: {action: read, object: file, id: "/{path}", role: can_write_files}
@@ -30,6 +32,7 @@ MAP = rows("""
   - PUT /twice/{asset_id}: {objects: [{action: read, object: asset}, {action: write, object: asset}], role: none}
   - POST /files/{path...}: {action: delete, object: file, id: "/{path}", role: none, query: {delete: required}}
   - POST /files/{path...}: {action: read, object: file, id: "/{path}", role: none}
+  - POST /open/{path...}: {action: read, object: file, id: "/{path}", role: none, allow: [method-parameter]}
   - PUT /odd/{asset_id}:
       {action: write, object: asset, role: none, allow: [encoded-slash, encoded-dot, method-parameter, tagged-if]}
   - PUT /odd/paths/{path...}: {action: write, object: file, id: "/{path}", role: none, allow: [encoded-slash]}
@@ -137,6 +140,13 @@ def test_another_prefix_is_closed_too(tmp_path: Path) -> None:
         ("MOVE /files/a", [(b"destination", b"/b%2Fc")], None, Reason.BAD_HEADERS),
         ("POST /files/a", [FORM], b"a=1&_method=DELETE", Reason.BAD_BODY),
         ("POST /files/a", [FORM, (b"content-encoding", b"gzip")], b"a=1", Reason.BAD_BODY),
+        ("POST /files/a", [], b"_method=DELETE", Reason.BAD_BODY),
+        ("POST /files/a", [JSON], b'{"_method": "DELETE"}', Reason.BAD_BODY),
+        ("POST /files/a", [JSON, (b"content-encoding", b"gzip")], None, Reason.BAD_BODY),
+        ("POST /files/a", [MULTIPART, (b"content-encoding", b"gzip")], None, Reason.BAD_BODY),
+        ("POST /files/a", [(b"content-type", b"multipart/form-data")], None, Reason.BAD_BODY),
+        ("POST /files/a", [(b"content-type", FORM[1] + b"; a=multipart/x")], b"a=1", Reason.BAD_BODY),
+        ("POST /bulk", [JSON], b'{"ids": ["x"], "_method": "PUT"}', Reason.BAD_BODY),
         ("POST /files/a?delete&delete", [], None, Reason.BAD_TARGET),
         ("POST /files/a?Delete", [], None, Reason.BAD_TARGET),
         ("POST /files/a?x;delete", [], None, Reason.BAD_TARGET),
@@ -173,7 +183,7 @@ def test_other_oddities_pass_where_the_row_allows_them(routes: RouteTable) -> No
 
 
 def test_a_form_is_read_before_it_is_judged(routes: RouteTable) -> None:
-    """An urlencoded form of a POST is asked for, within the row's bound; other bodies, and where a row allows it, are not."""
+    """A form of a POST, or what some take for one, is asked for within the row's bound; other bodies, and where a row allows it, are not."""
 
     def reads(request_line: str, *headers: Header) -> int | None:
         request = inbound(request_line, *headers)
@@ -181,10 +191,15 @@ def test_a_form_is_read_before_it_is_judged(routes: RouteTable) -> None:
         assert match is not None
         return routes.reads(match, request)
 
-    assert reads("POST /files/a", FORM) == 65536
+    assert reads("POST /files/a", FORM, LENGTH) == 65536
+    assert reads("POST /files/a", FORM, (b"transfer-encoding", b"chunked")) == 65536
+    assert reads("POST /files/a", LENGTH) == 65536
+    assert reads("POST /files/a", FORM) is None
+    assert reads("POST /files/a", (b"content-length", b"0")) is None
     assert reads("POST /bulk", FORM) == 64
     assert reads("POST /files/a", (b"content-type", b"multipart/form-data; boundary=x")) is None
-    assert reads("PUT /odd/a", FORM) is None
+    assert reads("PUT /odd/a", FORM, LENGTH) is None
+    assert reads("POST /open/a", FORM, LENGTH) is None
     assert operation(routes, "POST /files/a", FORM, body=b"a=_method&b=1").targets[0].action == "read"
 
 
