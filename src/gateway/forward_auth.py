@@ -13,7 +13,10 @@ Rules:
    that what must come once is refused.
 6. A verdict is all that a proxy can carry out: rows that read the body, change facts, drop headers or are answered by the gateway
    itself are refused here.
-7. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
+7. Where the upstream of the row has an `audience`, the answer carries the signed identity token for it (`gateway.identity_token`): whoever sends the
+   request to another backend sends a token that proves nothing there.
+8. A question is one of the requests under way, and refused as they are when these are too many (`gateway.visits`).
+9. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
 
 What the proxies must be told is `docs/forward-auth.md`; tests run the configurations that stand there.
 """
@@ -29,12 +32,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.case import Case
 from gateway.errors import GatewayError
+from gateway.forward import ClientGoneError
 from gateway.headers import identity_headers
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
 from gateway.routes.table import hiding_place
+from gateway.visits import Visit
 from gateway.worker import Worker
 from models.networks import AddressError, NetworkSet, canonical_address
 
@@ -95,7 +100,7 @@ class Nginx:
 
     @staticmethod
     def refused(error: GatewayError, request_id: str, hidden: frozenset[Reason], _method: str) -> Answer:
-        """Returns the answer that refuses it (rule 7); the reason told outside stands in a header, since nginx drops the body."""
+        """Returns the answer that refuses it (rule 9); the reason told outside stands in a header, since nginx drops the body."""
         status, headers, _ = refusal(error, request_id, hidden)
         if status not in (_UNAUTHENTICATED, _FORBIDDEN) and status < _BROKEN:
             status = _FORBIDDEN
@@ -158,15 +163,27 @@ class ForwardAuth:
         if raw.startswith(self._prefix) and scope["type"] == "http":
             path = raw.partition(b"?")[0]
             if path == self._nginx:
-                return self._answer(Nginx, scope, b"", send)
+                return self._counted(Nginx, scope, b"", receive, send)
             if path.startswith(self._envoy):
-                return self._answer(Envoy, scope, path[len(self._envoy) :], send)
+                return self._counted(Envoy, scope, path[len(self._envoy) :], receive, send)
         return self._behind(scope, receive, send)
 
-    async def _answer(self, proxy: Proxy, scope: Scope, below: bytes, send: Send) -> None:
+    async def _counted(self, proxy: Proxy, scope: Scope, below: bytes, receive: Receive, send: Send) -> None:
+        """Answers one question as one of the requests under way (rule 8)."""
+        visits = self._worker.visits
+        visit = visits.begin(scope, receive, send)
+        try:
+            await self._answer(proxy, scope, below, visit)
+        except ClientGoneError:
+            LOG.info("a proxy took nothing of its answer")
+        finally:
+            visits.end(visit)
+
+    async def _answer(self, proxy: Proxy, scope: Scope, below: bytes, visit: Visit) -> None:
         """Judges the original request and tells the proxy; every failure is a refusal."""
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
         try:
+            visit.check()
             if not self._is_peer((scope.get("client") or ("",))[0]):
                 raise GatewayError(Reason.FORWARD_AUTH_PEER, "not one of `forward_auth.peers`")  # noqa: TRY301
             trail.scope = proxy.original(scope, below)
@@ -178,8 +195,8 @@ class ForwardAuth:
             answer = self._refused(proxy, trail, GatewayError(Reason.INTERNAL))
         whole = time.perf_counter_ns() - trail.begun
         self._worker.tally.ended(trail.line, trail.failure, answer.status, whole)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await visit.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await visit.send({"type": "http.response.body", "body": answer.body})
 
     async def _verdict(self, proxy: Proxy, trail: Trail) -> Answer:
         """Returns the answer to a request that may pass; the stages as `gateway.pipeline` orders them.
@@ -207,6 +224,7 @@ class ForwardAuth:
         headers = [_NO_STORE, (b"x-request-id", trail.request_id.encode())]
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
+            headers += worker.identity_tokens.headers(case.decided.row.upstream, identity.user)
         return proxy.allowed(headers)
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:
