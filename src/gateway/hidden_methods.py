@@ -1,27 +1,24 @@
-"""The body of a POST in which a framework may find another method: looked through before or while it is carried.
+"""The body of a POST in which a framework may find another method: looked through while it is carried.
 
 Rules:
 
-1. An urlencoded form is read whole before anything is judged. So is a body without a content type, which Rack takes for a form.
-2. A multipart body (`gateway.multipart`) and JSON, whose `_method` Laravel takes as well, may be of any size and are looked through on
-   their way. What names another method breaks the request off: the piece that says so is not sent on, and the backend never
-   gets the end that it needs before it acts. A body in hand is refused before the backend is asked.
+1. An urlencoded form holds parameters; so do a body without a content type, which Rack takes for a form, a multipart body
+   (`gateway.multipart`), and JSON, whose `_method` Laravel takes as well.
+2. Such a body may be of any size and is looked through on its way. What names another method breaks the request off: the piece that says so
+   is not sent on, so that the backend gets neither the method nor the end of the body. What is in hand is refused before the backend is asked.
 3. The kind is told as loosely as the loosest backend tells it: by what stands anywhere in the content type. What could be a form and something
    else is refused; a multipart body is never JSON.
 4. Such a body has no content coding, and no charset in which other bytes than ASCII's make ASCII (UTF-7, UTF-16, EBCDIC).
-5. In JSON any text that is such a name is one, key or value, however it is escaped: which of them a parser takes for a key of
-   the outermost object is not worth knowing.
-6. A row that says `allow: [method-parameter]` is for backends that take no method from a body: nothing is looked at.
+5. A row that says `allow: [method-parameter]` is for backends that take no method from a body: nothing is looked at.
 """
 
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Protocol
 
+from gateway.body_names import FormNames, JsonTexts
 from gateway.errors import GatewayError
 from gateway.multipart import Multipart, MultipartError
-from gateway.overrides import NAMES, overrides_method
 from gateway.reasons import Reason
 
 _CHARSETS: Final = frozenset((b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1", b"windows-1252"))
@@ -73,10 +70,6 @@ def check_whole(kind: Kind, content_type: bytes | None, body: bytes) -> None:
     Raises:
         GatewayError: BAD_BODY, it names another method or can be read in two ways.
     """
-    if kind is Kind.FORM:
-        if overrides_method(body):
-            raise GatewayError(Reason.BAD_BODY, "a parameter of the form names another method")
-        return
     try:
         search = search_for(kind, content_type or b"")
         search.feed(body)
@@ -107,52 +100,11 @@ def check_head(kind: Kind, content_type: bytes | None, content_encoding: bytes |
 
 
 def search_for(kind: Kind, content_type: bytes) -> Search:
-    """Returns the search through a body that streams: multipart or JSON.
+    """Returns the search through a body.
 
     Raises:
         MultipartError: the content type can be read in two ways.
     """
-    return Multipart(content_type) if kind is Kind.MULTIPART else JsonTexts()
-
-
-class JsonTexts:
-    """JSON in which no text is the name of a parameter that names a method (rule 5)."""
-
-    __slots__ = ("_tail",)
-
-    def __init__(self) -> None:
-        self._tail = b""
-
-    def feed(self, piece: bytes) -> None:
-        """Takes the next piece.
-
-        Raises:
-            ValueError: a text, up to the end of this piece, is such a name.
-        """
-        held = self._tail + piece
-        if b"\0" in piece:
-            raise ValueError("a JSON body that is not UTF-8")
-        if (b"method" in held.lower() or _ESCAPED.search(held)) and _NAMED.search(held):
-            raise ValueError("a text in the JSON body is a name by which frameworks take another method")
-        self._tail = held[-_LONGEST:]
-
-    def end(self) -> None:
-        """Finds nothing more."""
-
-
-def _escaped(name: bytes) -> bytes:
-    """Returns the pattern of a name in JSON: each sign as itself or by its code, `-` also as what folds to it."""
-    return b"".join(_any_of(b"-_." if sign == 0x2D else bytes((sign,))) for sign in name)  # noqa: PLR2004
-
-
-def _any_of(signs: Iterable[int]) -> bytes:
-    codes = {code for sign in signs for code in (ord(chr(sign).lower()), ord(chr(sign).upper()))}
-    ways = [way for code in sorted(codes) for way in (re.escape(bytes((code,))), rb"\\u%04x" % code)]
-    return b"(?:%s)" % b"|".join(ways)
-
-
-_NAMED: Final = re.compile(rb'"(?=[-_.xX\\])(?i:%s)"' % b"|".join(map(_escaped, sorted(NAMES))))
-_ESCAPED: Final = re.compile(rb"\\u00[2-7]")
-"""ASCII by its code: without it a name is found at once or not at all."""
-_LONGEST: Final = 2 + 6 * max(map(len, NAMES))
-"""Bytes that such a name has at most, with all its signs escaped."""
+    if kind is Kind.MULTIPART:
+        return Multipart(content_type)
+    return FormNames() if kind is Kind.FORM else JsonTexts()

@@ -5,7 +5,7 @@
 
 from starlette.types import Message, Receive
 
-from gateway.hidden_methods import Kind, Search, search_for
+from gateway.hidden_methods import Search, search_for
 from gateway.inbound import Inbound
 from gateway.routes import Row
 from gateway.routes.table import hiding_place
@@ -13,9 +13,9 @@ from gateway.upstream import UploadBrokenError
 
 
 def looked_through(row: Row, inbound: Inbound, receive: Receive) -> Receive:
-    """Returns the client's `receive`, looking at what comes if the body is of a kind that is not read whole."""
+    """Returns the client's `receive`, looking at what comes where that may name a method."""
     kind = hiding_place(row, inbound)
-    if kind is None or kind is Kind.FORM:
+    if kind is None:
         return receive
     return _LookedThrough(receive, search_for(kind, inbound.header(b"content-type") or b""))
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from gateway.body_names import FormNames, JsonTexts
 from gateway.errors import GatewayError
-from gateway.hidden_methods import JsonTexts, Kind, check_head, check_whole, kind_of, search_for
+from gateway.hidden_methods import Kind, check_head, check_whole, kind_of, search_for
 from gateway.multipart import Multipart
 from gateway.reasons import Reason
 
@@ -66,46 +67,6 @@ def test_plain_headers_pass(content_type: bytes, coding: bytes | None) -> None:
     check_head(kind, content_type, coding)
 
 
-def json_refused(text: bytes, step: int = 1 << 20) -> bool:
-    """Tells whether a JSON body in pieces of `step` bytes is refused."""
-    search = JsonTexts()
-    try:
-        for at in range(0, len(text), step):
-            search.feed(text[at : at + step])
-        search.end()
-    except ValueError:
-        return True
-    return False
-
-
-@pytest.mark.parametrize("step", [1, 3, 1 << 20])
-@pytest.mark.parametrize("text", [
-    b'{"_method":"DELETE"}', b'{"a":{},"_method" : "DELETE"}', b'{"\\u005fm\\u0065thod":1}', b'{"_METH\\u004fD":1}', b'{"X-HTTP-Method-Override":"PUT"}',
-    b'{"x_http.method\\u005foverride":1}', b'["_method"]', b" " * 1000 + b'{"_method":1}', b'{"\\u005F\\u006D\\u0065\\u0074\\u0068\\u006f\\u0064":1}',
-    b'{\0"\0_\0m\0', b'{"a":1}\0',
-])  # fmt: skip
-def test_a_name_in_json_is_found(text: bytes, step: int) -> None:
-    """As key or value, with any of its signs escaped, wherever the pieces are cut; so is JSON that is not UTF-8."""
-    assert json_refused(text, step)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b'{"method":"DELETE"}',
-        b'{"_methods":1,"a_method":2}',
-        b'{"a":"the _method of it","b":"\\u00e4"}',
-        '{"größe":"ж"}'.encode(),
-        b'{"\\u0061":"\\u005f method"}',
-    ],
-)
-def test_other_json_passes(text: bytes) -> None:
-    """Texts that only look alike are left alone."""
-    assert not json_refused(text)
-    assert not json_refused(text, 1)
-
-
 def test_a_body_in_hand_is_looked_through_whole() -> None:
     """Each kind is refused as a body of the wrong form, and passes where it names no method."""
     multipart = b"--x\r\nContent-Disposition: form-data; name=%s\r\n\r\nv\r\n--x--\r\n"
@@ -122,6 +83,7 @@ def test_a_body_in_hand_is_looked_through_whole() -> None:
 
 
 def test_what_streams_has_a_search_of_its_own() -> None:
-    """A multipart body is read by its boundary, JSON as it comes."""
+    """A multipart body is read by its boundary, a form and JSON as they come."""
     assert isinstance(search_for(Kind.MULTIPART, b"multipart/form-data; boundary=x"), Multipart)
     assert isinstance(search_for(Kind.JSON, b"application/json"), JsonTexts)
+    assert isinstance(search_for(Kind.FORM, b""), FormNames)

@@ -4,8 +4,8 @@ Rules:
 
 1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours.
 2. An oddity of the request passes only where the row allows it; without a row those of the target are refused too, all but `;`.
-3. The body of a POST makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): a form is read,
-   as far as the row's `body_limit` goes; what may be larger is looked through while it is carried.
+3. The body of a POST makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): one in hand is looked
+   through here, any other while it is carried.
 4. An operation names all its objects before any is judged; what cannot be read is refused, never left out.
 """
 
@@ -87,19 +87,13 @@ class RouteTable:
         """Returns the methods that rows of the same shape as `row` state, and `HEAD` where they state `GET`; sorted."""
         return self._tree.methods_beside(row)
 
-    def reads(self, row: Row, inbound: Inbound) -> int | None:
-        """Returns the bytes of the body that `operation` needs to see; None if it needs none."""
-        if row.reads_body or (hiding_place(row, inbound) is Kind.FORM and _has_body(inbound)):
-            return row.body_limit
-        return None
-
     def operation(self, row: Row, inbound: Inbound, body: bytes | None = None) -> Operation:
         """Returns what the request is.
 
         Args:
             row: what `match` returned for it.
             inbound: the request.
-            body: all of it, if `reads` says so; at most a byte more than that need be given.
+            body: all of it, where the row reads it; at most a byte more than its `body_limit` need be given.
 
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
@@ -140,10 +134,3 @@ def hiding_place(row: Row, inbound: Inbound) -> Kind | None:
     if inbound.method != "POST" or "method-parameter" in row.allow:
         return None
     return kind_of(inbound.header(b"content-type"))
-
-
-def _has_body(inbound: Inbound) -> bool:
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in inbound.headers
-    )
