@@ -9,12 +9,11 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.audit import AuditLine, shown_path
+from gateway.audit import AuditLine, Occasion, line_of
 from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
@@ -27,7 +26,7 @@ from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
 from gateway.limits import Told
 from gateway.options import tell_methods
-from gateway.reasons import TABLE, Reason
+from gateway.reasons import Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
 from gateway.visits import Visit
@@ -215,32 +214,19 @@ def audit_failure(worker: Worker, trail: Trail, error: GatewayError) -> GatewayE
 
 def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None, revision: int) -> AuditLine:
     """Returns the line for a verdict, or for an error before there was one."""
-    inbound, case = trail.inbound, trail.case
-    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
-    user = identity.user
-    deciding = verdict.deciding.decision if verdict else None
-    reason = deciding.reason if deciding else error.reason.value if error else ""
-    return AuditLine(
-        time=datetime.now(UTC),
+    inbound, case, scope = trail.inbound, trail.case, trail.scope
+    occasion = Occasion(
         request_id=trail.request_id,
         verdict="allowed" if verdict and verdict.allowed else "refused",
-        reason=str(reason),
-        stage="authorize" if verdict else TABLE[error.reason].stage if error else "",
-        method=str(trail.scope.get("method", ""))[:32],
-        path=shown_path(trail.scope.get("raw_path") or b""),
-        client=inbound.client_text if inbound else str((trail.scope.get("client") or ("",))[0]),
+        method=str(scope.get("method", ""))[:32],
+        path=scope.get("raw_path") or b"",
+        client=inbound.client_text if inbound else str((scope.get("client") or ("",))[0]),
         latency_us=(time.perf_counter_ns() - trail.begun) // 1000,
         revision=revision,
         policy=trail.bundle.digest,
-        route=operation.row.place if operation else "",
-        user=user.id if user else "",
-        domain=user.domain_id if user else "",
-        application=identity.application_id,
-        proof=identity.proof.value,
-        objects=tuple(f"{each.action} {each.object or '-'}" for each in verdict.judged) if verdict else (),
-        rule=deciding.rule if deciding else "",
-        detail=deciding.detail if deciding else error.detail if error else "",
     )
+    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
+    return line_of(occasion, identity, operation, verdict, error)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
