@@ -34,6 +34,11 @@ MAP = rows("""
   - POST /files/{path...}: {action: delete, object: file, id: "/{path}", role: none, query: {delete: required}}
   - POST /files/{path...}: {action: read, object: file, id: "/{path}", role: none}
   - POST /open/{path...}: {action: read, object: file, id: "/{path}", role: none, allow: [method-parameter]}
+  - PUT /copied/{path...}:
+      objects:
+        - {action: write, object: file, id: "/copied/{path}"}
+        - {action: read, object: file, id: header:x-amz-copy-source, optional: true}
+      role: none
   - PUT /odd/{asset_id}:
       {action: write, object: asset, role: none, allow: [encoded-slash, encoded-dot, method-parameter, tagged-if]}
   - PUT /odd/paths/{path...}: {action: write, object: file, id: "/{path}", role: none, allow: [encoded-slash]}
@@ -137,6 +142,15 @@ def test_another_prefix_is_closed_too(tmp_path: Path) -> None:
         ("GET /files/a?_method=DELETE", [], None, Reason.BAD_TARGET),
         ("GET /files/a", [(b"destination", b"/b")], None, Reason.BAD_HEADERS),
         ("GET /files/a", [(b"if", b"</b> (<opaquelocktoken:1>)")], None, Reason.BAD_HEADERS),
+        ("PUT /odd/a", [(b"x-amz-copy-source", b"/secret")], None, Reason.BAD_HEADERS),
+        ("PUT /copied/a", [(b"x-goog-copy-source", b"/secret")], None, Reason.BAD_HEADERS),
+        (
+            "PUT /copied/a",
+            [(b"x-amz-copy-source", b"/a"), (b"x-amz-copy-source", b"/b")],
+            None,
+            Reason.BAD_HEADERS,
+        ),
+        ("PUT /copied/a", [(b"x-amz-copy-source", b"a%2Fb")], None, Reason.BAD_HEADERS),
         ("MOVE /files/a%2Fb", [(b"destination", b"/b")], None, Reason.BAD_TARGET),
         ("MOVE /files/a", [(b"destination", b"/b%2Fc")], None, Reason.BAD_HEADERS),
         ("POST /files/a", [FORM], b"a=1&_method=DELETE", Reason.BAD_BODY),
@@ -181,6 +195,14 @@ def test_other_oddities_pass_where_the_row_allows_them(routes: RouteTable) -> No
     odd = operation(routes, "PUT /odd/a%2Fb%2emp4?_method=x", (b"if", b"</b> (<opaquelocktoken:1>)"))
 
     assert odd.targets == (Target("write", ObjectKey("asset", "a/b.mp4")),)
+
+
+def test_a_row_may_judge_what_a_header_names(routes: RouteTable) -> None:
+    """The source of a copy is a second object where the row reads it, and may be absent where it is optional."""
+    copied = operation(routes, "PUT /copied/a", (b"x-amz-copy-source", b"/box/b%20c"))
+
+    assert copied.targets[1] == Target("read", ObjectKey("file", "/box/b c"))
+    assert len(operation(routes, "PUT /copied/a").targets) == 1
 
 
 def test_where_a_body_may_name_another_method(routes: RouteTable) -> None:

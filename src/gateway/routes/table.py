@@ -15,7 +15,7 @@ from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.hidden_methods import Kind, check_head, check_whole, kind_of
-from gateway.inbound import UNREAD_DESTINATION, Inbound
+from gateway.inbound import UNREAD, Inbound
 from gateway.reasons import Reason
 from gateway.routes.forms import ObjectForm
 from gateway.routes.loading import Loaded, Names, load_folder
@@ -24,8 +24,8 @@ from gateway.routes.reading import Reading
 from gateway.routes.rows import Naming, Operation, Row, Target
 from models.facts import ObjectKey
 
-_WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", UNREAD_DESTINATION))
-_OF_HEADERS: Final = frozenset(("tagged-if", UNREAD_DESTINATION))
+_WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", *UNREAD.values()))
+_OF_HEADERS: Final = frozenset(("tagged-if", *UNREAD.values()))
 """Oddities that a request may have which falls on no row: it is refused all the same, for having none."""
 
 
