@@ -16,6 +16,7 @@ from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound
 from gateway.links import Links
+from gateway.looking import looked_through
 from gateway.routes import Operation
 from gateway.upstream import (
     Answer,
@@ -58,9 +59,10 @@ async def carry(passage: Passage, upstream: Upstream, client: Client) -> None:
         GatewayError: the backend gave no usable answer, or what it did cannot be recorded.
     """
     effects = passage.effects
+    receive = looked_through(passage.operation.row, passage.inbound, client.receive)
     shared = passage.operation.row.public and passage.identity.user is None
     if effects is None:
-        await forward(_outbound(passage, upstream, client.receive), upstream, client, shared=shared)
+        await forward(_outbound(passage, upstream, receive), upstream, client, shared=shared)
         return
 
     async def settle(answer: Answer) -> Answer:
@@ -69,7 +71,7 @@ async def carry(passage: Passage, upstream: Upstream, client: Client) -> None:
         return answer
 
     try:
-        outbound = _outbound(passage, upstream, client.receive)
+        outbound = _outbound(passage, upstream, receive)
         await forward(outbound, upstream, client, settle, detached=effects.must_finish)
     except BaseException as error:
         if not effects.ended:

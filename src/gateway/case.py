@@ -96,9 +96,8 @@ class Case(msgspec.Struct, eq=False):
         if row is None:
             missing = Reason.NO_ROUTE if self.identity.user else Reason.SIGNED_IN
             raise GatewayError(missing, "no row of the route maps covers the request")
-        needed = routes.reads(row, inbound) if self.body is None else None
-        if needed is not None:
-            self.awaits = needed
+        if row.reads_body and self.body is None:
+            self.awaits = row.body_limit
             return None
         self.awaits = None
         self.operation = routes.operation(row, inbound, self.body)

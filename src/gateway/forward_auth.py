@@ -13,7 +13,10 @@ Rules:
    that what must come once is refused.
 6. A verdict is all that a proxy can carry out: rows that read the body, change facts, drop headers or are answered by the gateway
    itself are refused here.
-7. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
+7. Where the upstream of the row has an `audience`, the answer carries the signed identity token for it (`gateway.identity_token`): whoever sends the
+   request to another backend sends a token that proves nothing there.
+8. A question is one of the requests under way, and refused as they are when these are too many (`gateway.visits`).
+9. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
 
 What the proxies must be told is `docs/forward-auth.md`; tests run the configurations that stand there.
 """
@@ -28,13 +31,14 @@ from typing import Final, NamedTuple
 from starlette.types import Scope
 
 from gateway.case import Case
-from gateway.downstream import App, Turn
+from gateway.downstream import App, ClientGoneError, Turn
 from gateway.errors import GatewayError
 from gateway.headers import identity_headers
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
+from gateway.routes.table import hiding_place
 from gateway.worker import Worker
 from models.networks import AddressError, NetworkSet, canonical_address
 
@@ -95,7 +99,7 @@ class Nginx:
 
     @staticmethod
     def refused(error: GatewayError, request_id: str, hidden: frozenset[Reason], _method: str) -> Answer:
-        """Returns the answer that refuses it (rule 7); the reason told outside stands in a header, since nginx drops the body."""
+        """Returns the answer that refuses it (rule 9); the reason told outside stands in a header, since nginx drops the body."""
         status, headers, _ = refusal(error, request_id, hidden)
         if status not in (_UNAUTHENTICATED, _FORBIDDEN) and status < _BROKEN:
             status = _FORBIDDEN
@@ -158,16 +162,28 @@ class ForwardAuth:
         path: bytes = scope["raw_path"]
         if path.startswith(self._prefix) and turn.fault is None and scope["type"] == "http":
             if path == self._nginx:
-                return self._answer(Nginx, turn, b"")
+                return self._counted(Nginx, turn, b"")
             if path.startswith(self._envoy):
-                return self._answer(Envoy, turn, path[len(self._envoy) :])
+                return self._counted(Envoy, turn, path[len(self._envoy) :])
         return self._behind(turn)
+
+    async def _counted(self, proxy: Proxy, turn: Turn, below: bytes) -> None:
+        """Answers one question as one of the requests under way (rule 8)."""
+        visits = self._worker.visits
+        visits.begin()
+        try:
+            await self._answer(proxy, turn, below)
+        except ClientGoneError:
+            LOG.info("a proxy took nothing of its answer")
+        finally:
+            visits.end()
 
     async def _answer(self, proxy: Proxy, turn: Turn, below: bytes) -> None:
         """Judges the original request and tells the proxy; every failure is a refusal."""
         scope = turn.scope
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
         try:
+            self._worker.visits.check(scope)
             if not self._is_peer((scope.get("client") or ("",))[0]):
                 raise GatewayError(Reason.FORWARD_AUTH_PEER, "not one of `forward_auth.peers`")  # noqa: TRY301
             trail.scope = proxy.original(scope, below)
@@ -208,6 +224,7 @@ class ForwardAuth:
         headers = [_NO_STORE, (b"x-request-id", trail.request_id.encode())]
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
+            headers += worker.identity_tokens.headers(case.decided.row.upstream, identity.user)
         return proxy.allowed(headers)
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:
@@ -229,6 +246,10 @@ def in_front(app: App, worker: Worker) -> App:
 def _check_is_enough(case: Case) -> None:
     """Refuses what a verdict alone does not serve (rule 6)."""
     row = case.decided.row
+    if hiding_place(row, case.inbound) is not None:
+        raise GatewayError(
+            Reason.GATEWAY_ONLY, "the body, which proxies do not send, may name another method"
+        )
     if row.has_effects:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} changes facts when the backend answers")
     if row.answered:

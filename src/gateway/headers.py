@@ -66,12 +66,22 @@ OURS: Final = frozenset(
         b"x-real-ip",
         b"x-client-ip",
         b"x-cluster-client-ip",
-        b"x-envoy-external-address",
         b"x-azure-clientip",
         b"true-client-ip",
         b"cf-connecting-ip",
         b"cf-connecting-ipv6",
         b"fastly-client-ip",
+        b"client-ip",
+        b"cluster-client-ip",
+        b"proxy-client-ip",
+        b"wl-proxy-client-ip",
+        b"incap-client-ip",
+        b"x-originating-ip",
+        b"x-proxyuser-ip",
+        b"x-custom-ip-authorization",
+        b"x-appengine-user-ip",
+        b"x-azure-socketip",
+        b"x-sucuri-clientip",
         b"front-end-https",
         b"x-scheme",
         b"x-url-scheme",
@@ -84,6 +94,9 @@ OURS: Final = frozenset(
         b"x-http-method-override",
         b"x-method-override",
         b"x-middleware-subrequest",  # CVE-2025-29927: skips the backend's own checks
+        b"x-sendfile-type",  # CVE-2025-61780: has Rack answer with another file's name
+        b"x-accel-mapping",
+        b"x-scope-orgid",  # the tenant, to Loki and Mimir
     )
 )
 """Headers of a request that only the gateway may set."""
@@ -105,6 +118,14 @@ OUR_PREFIXES: Final = (
     b"x-amzn-oidc-",
     b"x-ms-client-principal",
     b"x-pomerium-",
+    b"x-envoy-",  # also what steers an Envoy behind us
+    b"x-consumer-",  # Kong, APISIX
+    b"x-authentik-",
+    b"x-vouch-",
+    b"x-shib-",
+    b"x-oidc-",
+    b"oidc-",  # mod_auth_openidc
+    b"tailscale-user-",
     b"cf-access-",
     b"ssl-client-",
     b"x-ssl-client-",

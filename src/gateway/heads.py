@@ -56,7 +56,12 @@ def read(raw: bytes, parser: Any) -> tuple[Any, list[Pair], list[bytes]]:  # noq
         raise HeadError(str(error)) from error
     headers = sink.headers
     lines = len(headers) + 2
-    if raw.count(b"\n") != lines or raw.count(b"\r\n") != lines or raw.count(b"\r") != lines:
+    if (
+        not raw.endswith(END)
+        or raw.count(b"\n") != lines
+        or raw.count(b"\r\n") != lines
+        or raw.count(b"\r") != lines
+    ):
         raise HeadError("line ends that are none, or a folded line")
     if b" \r" in raw or b"\t\r" in raw:
         headers = [(name, value.rstrip(b" \t")) for name, value in headers]

@@ -8,7 +8,8 @@ Rules (law 1: the request judged is the request forwarded):
    a `;`, backslash in any form, `#`, control and raw non-ASCII bytes, invalid or overlong UTF-8, double encoding of these
    (CVE-2026-33494, CVE-2026-26205, CVE-2026-42272, CVE-2019-9901, CVE-2023-47106, GO-2026-4950).
 3. What only some servers read in another way is an oddity that a row must allow: `;` (`..;/`), encoded slash and dot,
-   a parameter that names another method (gateway.overrides), an `If` about other resources (gateway.webdav).
+   a parameter that names another method (gateway.overrides), an `If` about other resources (gateway.webdav), a header
+   that names another object.
 4. Exactly one `Host`; `Authorization` and other headers that decide something come at most once (CVE-2026-26308).
 5. Methods are a known set; `CONNECT`, `TRACE` and unknown ones are refused.
 
@@ -55,8 +56,21 @@ MAX_TARGET: Final = 8192
 """Bytes of path and query together."""
 MAX_SEGMENTS: Final = 256
 
-UNREAD_DESTINATION: Final = "unread-destination"
-"""The oddity of a `Destination` on another method than COPY and MOVE: only a row that reads it takes it."""
+NAMING: Final = frozenset(
+    (
+        b"destination",  # RFC 4918 10.3
+        b"x-amz-copy-source",  # S3: the object that is copied
+        b"x-amz-rename-source",  # S3
+        b"x-goog-copy-source",  # Google Cloud Storage
+        b"x-ms-copy-source",  # Azure
+        b"x-ms-rename-source",  # Azure
+        b"x-copy-from",  # Swift
+        b"x-object-manifest",  # Swift: the objects that are read as one
+    )
+)
+"""Headers by which a request names another object than its target."""
+UNREAD: Final = {name: f"unread-{name.decode()}" for name in NAMING}
+"""The oddity of each of these where nobody judges it: only a row that reads it takes it. Rows for COPY and MOVE read `Destination`."""
 ODDITIES: Final = ("semicolon", "encoded-slash", "encoded-dot", "method-parameter", "tagged-if")
 """What is refused unless the request's row allows it (rule 3)."""
 
@@ -97,7 +111,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
         scheme: `http` or `https` as the client used it.
         host: the believed host, as sent.
         request_id: names the request in answers, audit and log.
-        oddities: what a row must allow: `ODDITIES`, and `UNREAD_DESTINATION`.
+        oddities: what a row must allow: `ODDITIES`, and those of `UNREAD`.
     """
 
     method: str
@@ -144,8 +158,9 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
             oddities |= {"method-parameter"}
         if b"if" in fields and _asks_about_others(method, path, fields):
             oddities |= {"tagged-if"}
-        if b"destination" in fields and method not in _TO_DESTINATION:
-            oddities |= {UNREAD_DESTINATION}
+        if not NAMING.isdisjoint(fields):
+            read = (b"destination",) if method in _TO_DESTINATION else ()
+            oddities |= {UNREAD[name] for name in NAMING.intersection(fields).difference(read)}
         return cls(  # in the order of the fields: names would cost the hot path a microsecond
             method,
             path + b"?" + query if query else path,

@@ -9,12 +9,11 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from starlette.types import Receive, Scope
 
-from gateway.audit import AuditLine, shown_path
+from gateway.audit import AuditLine, Occasion, line_of
 from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
@@ -27,7 +26,7 @@ from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
 from gateway.limits import Told, rate_headers
 from gateway.options import tell_methods
-from gateway.reasons import TABLE, Reason
+from gateway.reasons import Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
 from gateway.worker import Worker
@@ -219,31 +218,18 @@ def audit_failure(worker: Worker, trail: Trail, error: GatewayError) -> GatewayE
 def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None, revision: int) -> AuditLine:
     """Returns the line for a verdict, or for an error before there was one."""
     inbound, case, scope = trail.inbound, trail.case, trail.scope
-    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
-    user = identity.user
-    deciding = verdict.deciding.decision if verdict else None
-    reason = deciding.reason if deciding else error.reason if error else ""
-    return AuditLine(  # in the order of the fields: names would cost the hot path more than a microsecond
-        datetime.now(UTC),
+    occasion = Occasion(
         trail.request_id,
-        "allowed" if deciding and deciding.allowed else "refused",
-        str(reason),
-        "authorize" if verdict else TABLE[error.reason].stage if error else "",
+        "allowed" if verdict and verdict.allowed else "refused",
         inbound.method if inbound else str(scope.get("method", ""))[:32],
-        shown_path(inbound.path if inbound else scope.get("raw_path") or b""),
+        inbound.path if inbound else scope.get("raw_path") or b"",
         inbound.client_text if inbound else str((scope.get("client") or ("",))[0]),
         (time.perf_counter_ns() - trail.begun) // 1000,
         revision,
         trail.bundle.digest,
-        operation.row.place if operation else "",
-        user.id if user else "",
-        user.domain_id if user else "",
-        identity.application_id,
-        str(identity.proof),
-        verdict.named if verdict else (),
-        deciding.rule if deciding else "",
-        deciding.detail if deciding else error.detail if error else "",
     )
+    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
+    return line_of(occasion, identity, operation, verdict, error)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

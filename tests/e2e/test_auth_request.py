@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import jwt
 import pytest
 
 from backends import OK
@@ -13,10 +14,16 @@ from e2e.envoy import envoy
 from e2e.house import NORAS_ADDRESS, House, house
 from e2e.nginx import serving_nginx
 from e2e.raw import Answer, line, request
+from gateway.signing_keys import Algorithm, write_key
 from gateways import free_port
 from wire.test_gateway_wire import AMBIGUOUS, PLAIN, REWRITTEN
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "forward-auth.md"
+AUDIENCE: Final = "https://media.example"
+SIGNING: Final = (
+    f'audience = "{AUDIENCE}"\n[identity_token]\nissuer = "https://gate.example"\nkeys = ["a.pem"]\n'
+)
+"""Begins in the section of the upstream."""
 SETTINGS: Final = '[forward_auth]\npeers = ["127.0.0.1"]\n[refusals]\nhide = ["no-grant"]\n'
 ROWS: Final = """
   - GET, POST, OPTIONS, PROPFIND /{path...}: {action: read, object: file, id: "/{path}", role: can_read_files}
@@ -91,7 +98,9 @@ def port_of(url: str) -> str:
 def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A gateway that proxies on 127.0.0.1 may ask."""
     more = {"routes/dropping.yaml": DROPPING}
-    with house(tmp_path_factory.mktemp("house"), SETTINGS, ROWS, policy=more) as found:
+    folder = tmp_path_factory.mktemp("house")
+    write_key(folder / "a.pem", Algorithm.ES256)
+    with house(folder, SIGNING + SETTINGS, ROWS, policy=more) as found:
         found.run("object", "add", "file:/", "--domain", "main")
         yield found
 
@@ -147,6 +156,21 @@ def test_an_allowed_request_arrives_with_who_asked(front: Front) -> None:
     assert received.values(b"host") == [b"gw.example"]
     assert (audited["verdict"], audited["user"], audited["method"]) == ("allowed", "ada", "GET")
     assert (audited["path"], audited["client"]) == ("/files/a%20b", "127.0.0.1")
+
+
+def test_the_backend_gets_proof_of_who_asked(front: Front) -> None:
+    """The signed token that the gateway gives the proxy arrives, and what the client sends of that name does not."""
+    front.ask("GET", "/files/a", "ada", "X-Mediagate-Identity: spoofed", "X_Mediagate_Identity: spoofed")
+    front.ask("GET", "/open/a", "", "X-Mediagate-Identity: spoofed")
+    signed, anonymous = front.home.backend.requests
+    (token,) = signed.values(b"x-mediagate-identity")
+    keys = jwt.PyJWKClient(f"{front.home.gateway.url}/-/jwks.json")
+    key = keys.get_signing_key_from_jwt(token.decode())
+    claims = jwt.decode(token, key, algorithms=["ES256"], audience=AUDIENCE, issuer="https://gate.example")
+
+    assert (claims["sub"], claims["domain"]) == ("ada", "main")
+    assert b"identity" not in anonymous.head.lower()
+    assert b"spoofed" not in signed.head
 
 
 @pytest.mark.parametrize(("method", "target", "who", "statuses", "reason"), [
@@ -241,11 +265,12 @@ async def _taking(visit: Any) -> None:
 @pytest.mark.parametrize(("method", "target", "body"), [
     ("PUT", "/made/a", b"film"), ("POST", "/told", b'{"asset": "clip"}'), ("GET", "/dropping/clip", b""),
     ("OPTIONS", "/assets/clip", b""),
+    ("POST", "/files/a", b"{}"),
 ])  # fmt: skip
 def test_what_needs_more_than_a_verdict_is_refused(
     front: Front, method: str, target: str, body: bytes
 ) -> None:
-    """Rows that change facts, read the body, drop headers or are answered here are for the gateway itself; nobody unknown learns of them."""
+    """Rows that change facts, read the body, drop headers, are answered here or take a body that may name a method are for the gateway itself; nobody unknown learns of them."""
     answer = front.ask(method, target, "ada", "content-type: application/json", body=body)
     audited = front.audited()
     unknown = front.ask(method, target, "", "content-type: application/json", body=body)

@@ -84,6 +84,15 @@ def test_behind_tls_that_ends_before_the_gateway_it_leads_to_https(home: House) 
     assert asked(home, "/shows", *stated).value("location") == "https://media.example/shows/"
 
 
+def test_a_strangers_word_about_the_host_is_not_in_the_link(home: House) -> None:
+    """What somebody who is no trusted proxy states of scheme and host poisons no link (GHSA-93m4-mfpg-c3xf)."""
+    stated = ("X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")
+    with home.line(source="127.0.0.2") as client:
+        answer = client.ask("GET", "/shows", home.bearer("ada"), *stated, host="media.example:8080")
+
+    assert answer.value("location") == "http://media.example:8080/shows/"
+
+
 def test_a_link_that_can_be_followed_comes_back_as_a_request(home: House) -> None:
     """The client that follows the link is judged anew, and gets what it asked for."""
     location = asked(home, "/shows").value("location")

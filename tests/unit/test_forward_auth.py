@@ -15,6 +15,7 @@ from gateway.inbound import Inbound
 from gateway.management.tally import Tally
 from gateway.reasons import TABLE, Reason, status_of
 from gateway.settings import Settings
+from gateway.visits import Visits
 from models.networks import NetworkSet
 
 Headers = list[tuple[bytes, bytes]]
@@ -178,11 +179,12 @@ class Desk:
 
     def __init__(self, folder: Path, peers: str) -> None:
         path = folder / "mediagate.toml"
-        path.write_text(f"[forward_auth]\npeers = [{peers}]\n")
+        path.write_text(f"[forward_auth]\npeers = [{peers}]\n[limits]\nin_flight = 1\n")
         self.settings = Settings.load(path, environ={})
         self.hidden: frozenset[Reason] = frozenset()
         self.bundle = SimpleNamespace(digest="digest")
         self.tally, self.rates = Tally(), None
+        self.visits = Visits(self.settings.limits)
         self.audit = self.facts = self
         self.revision = 7
         self.lines: list[AuditLine] = []
@@ -300,3 +302,19 @@ async def test_a_failure_refuses(tmp_path: Path, path: bytes) -> None:
     assert (broken, unwritten) == (500, 503)
     assert [(line.verdict, line.reason) for line in desk.lines] == [("refused", "internal")]
     assert desk.lines[0].request_id == headers[b"x-request-id"].decode()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [b"/-/auth/nginx", b"/-/auth/envoy/a"])
+async def test_a_question_is_one_of_the_requests_under_way(tmp_path: Path, path: bytes) -> None:
+    """Beyond `limits.in_flight` a question is refused at once, with a line in the audit; nothing stays counted when it is answered."""
+    desk = Desk(tmp_path, '"127.0.0.1"')
+    scope = question([*STATED, (b"host", b"h")], path=path)
+    desk.visits.begin()
+    refused, headers = await desk.asked(scope)
+    desk.visits.end()
+    served, _ = await desk.asked(scope)
+
+    assert (refused, headers[b"retry-after"], served) == (503, b"1", 500)
+    assert [line.reason for line in desk.lines] == ["overloaded", "internal"]
+    assert len(desk.visits) == 0

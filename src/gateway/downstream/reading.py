@@ -61,7 +61,10 @@ def read_head(raw: bytes) -> Head:
         GatewayError: rules 1 to 4.
     """
     try:
-_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1: a token
+        llhttp, headers, targets = heads.read(raw, HttpRequestParser)
+    except heads.HeadError as error:
+        if isinstance(error.__cause__, HttpParserInvalidMethodError) and _METHOD.match(raw):
+            raise GatewayError(Reason.BAD_METHOD, f"{_NOT_ONE}: {error}") from error
         raise GatewayError(Reason.BAD_HEADERS, f"{_NOT_ONE}: {error}") from error
     target, method = targets[0] if targets else b"", llhttp.get_method()
     newer = raw.startswith(b"%b %b HTTP/1.1\r\n" % (method, target))  # llhttp takes several spaces, and RTSP

@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.inbound import METHODS, ODDITIES, UNREAD_DESTINATION
+from gateway.inbound import METHODS, ODDITIES, UNREAD
 from gateway.routes.effects import READING_METHODS, EffectReader
 from gateway.routes.forms import ObjectForm, folded
 from gateway.routes.naming import Namings
@@ -331,9 +331,8 @@ class _RowReader:
     def _allow(self) -> frozenset[str]:
         items = self._fields["allow"].as_list("`allow`") if "allow" in self._fields else []
         found = [item.as_choice("`allow`", ODDITIES) for item in items]
-        if _DESTINATION in self._namings.headers:
-            found.append(UNREAD_DESTINATION)
-        return frozenset(each for each in found if each is not None)
+        read = {oddity for name, oddity in UNREAD.items() if name.decode() in self._namings.headers}
+        return frozenset(read.union(each for each in found if each is not None))
 
     def _success(self) -> frozenset[int]:
         if "success" not in self._fields:
