@@ -3,8 +3,9 @@
 Every way out ends the effects exactly once: settled by the answer, abandoned where the backend saw nothing, else unknown.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from starlette.types import Receive
 
 from gateway.downstream import ClientGoneError
@@ -30,7 +31,7 @@ from gateway.upstream import (
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 
 
-class Passage(NamedTuple):
+class Passage(msgspec.Struct, frozen=True):
     """An allowed request on its way.
 
     Attributes:
@@ -96,15 +97,8 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
         headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
         headers.append((_ACCEPT_ENCODING, b"identity"))
     body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
-    return Outbound(
-        inbound.method,
-        inbound.target,
-        headers,
-        body,
-        length,
-        request_id=inbound.request_id,
-        links=links_for(inbound, upstream.settings),
-    )
+    links = links_for(inbound, upstream.settings)
+    return Outbound(inbound.method, inbound.target, headers, body, length, None, inbound.request_id, links)
 
 
 def links_for(inbound: Inbound, settings: UpstreamSettings) -> Links:
@@ -128,19 +122,19 @@ def headers_for(
     """
     inbound, user = passage.inbound, passage.identity.user
     forwarding = Forwarding(
-        client=inbound.client_text,
-        scheme=inbound.scheme,
-        host=inbound.host,
-        request_id=inbound.request_id,
-        user=user.id if user else "",
-        domain=user.domain_id if user else "",
-        authorization_is_ours=passage.identity.owns_authorization,
+        inbound.client_text,
+        inbound.scheme,
+        inbound.host,
+        inbound.request_id,
+        user.id if user else "",
+        user.domain_id if user else "",
+        passage.identity.owns_authorization,
     )
     unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
-    headers = request_headers(
-        inbound.headers, forwarding, settings.credential, _host_for(inbound, settings), unwanted
-    )
-    if settings.host_header:
+    host = settings.host_header.encode() if settings.host_header else None
+    headers = request_headers(inbound.headers, forwarding, settings.credential, host, unwanted)
+    if host is not None:
         asked = links_for(inbound, settings).asked
         headers = [(name, asked(value) if name == b"destination" else value) for name, value in headers]
-    return headers + passage.tokens.headers(settings.name, user)
+    headers += passage.tokens.headers(settings.name, user)
+    return headers

@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 from starlette.types import Message, Receive, Send
 
 from gateway.caching import for_caches
@@ -29,6 +30,8 @@ SMALL_BODY: Final = 65536
 """Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
 MAX_LENGTH_DIGITS: Final = 18
 """Of a `Content-Length`."""
+
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 
 OnAnswer = Callable[[Answer], Awaitable[Answer]]
 
@@ -96,15 +99,16 @@ def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[C
     Raises:
         GatewayError: the framing has two readings.
     """
-    lengths = [value for name, value in headers if name == b"content-length"]
-    if codings := [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]:
+    said = [pair for pair in headers if pair[0] in _FRAMING]
+    if not said:
+        return None, None
+    lengths = [value for name, value in said if name == b"content-length"]
+    if codings := [value.strip().lower() for name, value in said if name == b"transfer-encoding"]:
         if codings != [b"chunked"]:
             raise GatewayError(Reason.BAD_HEADERS, "a transfer coding other than chunked alone")
         if lengths:
             raise GatewayError(Reason.BAD_HEADERS, "both a length and a transfer coding")
         return ClientBody(receive), None
-    if not lengths:
-        return None, None
     if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > MAX_LENGTH_DIGITS:
         raise GatewayError(Reason.BAD_HEADERS, "not one length that is a number")
     length = int(lengths[0])
@@ -172,29 +176,25 @@ async def _gathered(outbound: Outbound) -> Outbound:
         raise
     if len(pieces) != length:
         raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
-    return outbound._replace(body=bytes(pieces), length=None)
+    return msgspec.structs.replace(outbound, body=bytes(pieces), length=None)
 
 
 async def _carry(answer: Answer, asked: Outbound, send: Send, *, shared: bool) -> Carried:
     told = response_headers(answer.headers, asked.request_id, asked.links)
     headers = for_caches(told, shared=shared)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    octets, begun = 0, False
+    piece, more = answer.at_hand()
+    if not piece and more and b"content-length" in answer.fields:
+        piece, more = await answer.chunk(), not answer.ended  # one that breaks off here can still be refused
+    octets = 0
     try:
-        if not answer.ready and answer.header(b"content-length") is None:
-            # an endless answer: its head must not wait for its first event
-            begun = True
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-        while True:
-            piece = await answer.chunk()
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        while True:  # the first piece is empty where an endless answer has not begun: its head must not wait
             octets += len(piece)
-            more, begun = not answer.ended, True
             await send({"type": "http.response.body", "body": piece, "more_body": more})
             if not more:
                 return Carried(answer.status, octets)
+            piece, more = await answer.chunk(), not answer.ended
     except GatewayError as error:
-        if not begun:  # the head waits for the first piece: the client can still be told
-            raise
         raise BrokenOffError(str(error)) from error
 
 

@@ -20,12 +20,15 @@ Cookies pass as they came, each request for itself: there is no cookie jar.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
+
+from gateway.by_name import ByName
 from gateway.errors import GatewayError
 from gateway.links import HEADERS as LINKS
 from gateway.links import Links
@@ -210,7 +213,7 @@ class Credential:
         return cls(CredentialKind.PASS)
 
 
-class Forwarding(NamedTuple):
+class Forwarding(msgspec.Struct, frozen=True, gc=False):
     """What a backend is told about a request beside what the client said.
 
     Attributes:
@@ -233,7 +236,7 @@ class Forwarding(NamedTuple):
 
 
 def request_headers(
-    received: Iterable[Pair],
+    received: Sequence[Pair],
     forwarding: Forwarding,
     credential: Credential,
     host: bytes | None = None,
@@ -253,13 +256,17 @@ def request_headers(
     Raises:
         GatewayError: a header has a malformed name, or a value of ours a control character.
     """
-    received = tuple(received)
-    passing = [pair for pair in received if _passes(pair[0])]
-    unwanted = drop | _named(received)
+    passing: list[Pair] = []
+    unwanted = drop
+    for pair in received:
+        if _PASSES[pair[0]]:
+            passing.append(pair)
+        elif pair[0] == b"connection":
+            unwanted |= _listed(pair[1])
     if credential.pair is not None:
-        unwanted |= {folded(credential.pair[0])}
+        unwanted |= {_FOLDED[credential.pair[0]]}
     if unwanted:
-        passing = [pair for pair in passing if folded(pair[0]) not in unwanted]
+        passing = [pair for pair in passing if _FOLDED[pair[0]] not in unwanted]
     passing.append((b"host", forwarding.host if host is None else host))
     passing += _about_client(forwarding.client, forwarding.scheme, forwarding.host)
     passing.append((b"x-request-id", forwarding.request_id.encode()))
@@ -278,7 +285,7 @@ def identity_headers(user: str, domain: str) -> tuple[Pair, ...]:
     return tuple((name, _escaped(value)) for name, value in pairs if value)
 
 
-def response_headers(answered: Iterable[Pair], request_id: str, links: Links | None = None) -> list[Pair]:
+def response_headers(answered: Sequence[Pair], request_id: str, links: Links | None = None) -> list[Pair]:
     """Returns the headers of an answer for the client: rule 6, and the request's id.
 
     Args:
@@ -286,7 +293,6 @@ def response_headers(answered: Iterable[Pair], request_id: str, links: Links | N
         request_id: told to the client.
         links: how the backend calls itself and the client calls it; None leaves links as they are.
     """
-    answered = tuple(answered)
     fields = dict(answered)  # tells at once what did not come
     said = fields.get(b"connection")
     named = _NOTHING if said is None else _listed(said) if len(fields) == len(answered) else _named(answered)
@@ -298,7 +304,6 @@ def response_headers(answered: Iterable[Pair], request_id: str, links: Links | N
     return passing
 
 
-@lru_cache(maxsize=4096)
 def _passes(name: bytes) -> bool:
     """Whether a client's header reaches the backend, by its name alone."""
     if not _TOKEN.fullmatch(name):
@@ -307,6 +312,10 @@ def _passes(name: bytes) -> bool:
     if plain in HOP_BY_HOP or plain in OURS or plain.startswith(OUR_PREFIXES):
         return False
     return plain == name or name.startswith(USERS_OWN)
+
+
+_PASSES: Final = ByName(_passes)
+_FOLDED: Final = ByName(folded)
 
 
 def _named(headers: Iterable[Pair]) -> frozenset[bytes]:

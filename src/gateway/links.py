@@ -16,7 +16,9 @@ here: whatever the client follows comes back as a request of its own.
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 HEADERS: Final = (b"location", b"content-location")
 """Headers of an answer that hold such links."""
@@ -29,7 +31,7 @@ Place = tuple[bytes, bytes]
 """A name, lower case, and a port."""
 
 
-class Links(NamedTuple):
+class Links(msgspec.Struct, frozen=True, gc=False):
     """How a backend may call itself, and how the client calls it; nothing is worked out before a link comes.
 
     Attributes:

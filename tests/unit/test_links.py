@@ -1,12 +1,13 @@
 """Links to the backend itself, told as the client can follow them; all others left alone."""
 
+import msgspec
 import pytest
 
 from gateway.links import Links
 
 PLAIN = Links("http://127.0.0.1:9000", b"media.example", "https", b"media.example")
 """A backend that gets the client's `Host`, behind TLS that ends before it."""
-RENAMED = PLAIN._replace(sent=b"store.internal")
+RENAMED = msgspec.structs.replace(PLAIN, sent=b"store.internal")
 """One that gets a `Host` of its own."""
 SECURE = Links("https://Store.internal", b"store.internal:443", "http", b"gw.example:8080")
 """One that is asked by TLS, for a client that came without."""
@@ -31,7 +32,7 @@ SOCKET = Links("unix:/run/media.sock", b"gw.example", "http", b"gw.example")
     (SECURE, b"https://store.internal/a", b"http://gw.example:8080/a"),
     (SECURE, b"https://STORE.internal:443/a", b"http://gw.example:8080/a"),
     (Links("http://[::1]:9000", b"gw", "http", b"gw:8080"), b"http://[::1]:9000/a", b"http://gw:8080/a"),
-    (SOCKET._replace(scheme="https"), b"http://gw.example/a", b"https://gw.example/a"),
+    (msgspec.structs.replace(SOCKET, scheme="https"), b"http://gw.example/a", b"https://gw.example/a"),
 ])  # fmt: skip
 def test_a_link_to_the_backend_leads_through_the_gateway(links: Links, link: bytes, told: bytes) -> None:
     """Scheme and authority become the client's; every byte behind them stays."""

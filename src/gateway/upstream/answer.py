@@ -11,9 +11,8 @@ Pair = tuple[bytes, bytes]
 class Source(Protocol):
     """Where the pieces of a body come from."""
 
-    @property
-    def ready(self) -> bool:
-        """Whether `chunk` returns at once."""
+    def at_hand(self) -> bytes:
+        """Returns what of the body has come, without waiting."""
 
     @property
     def ended(self) -> bool:
@@ -27,7 +26,10 @@ class _Nothing:
     """The source of an answer that is held whole."""
 
     __slots__ = ()
-    ready = ended = True
+    ended = True
+
+    def at_hand(self) -> bytes:
+        return b""
 
     async def chunk(self) -> bytes:
         return b""
@@ -69,10 +71,12 @@ class Answer:
         """Whether nothing follows what was handed over; never true of an answer that was cut off."""
         return not self._held and self._source.ended
 
-    @property
-    def ready(self) -> bool:
-        """Whether `chunk` returns at once."""
-        return bool(self._held) or self._source.ready
+    def at_hand(self) -> tuple[bytes, bool]:
+        """Returns what of the body is there without waiting, and whether more may come."""
+        if self._held:
+            held, self._held = self._held, b""
+            return held, not self._source.ended
+        return self._source.at_hand(), not self._source.ended
 
     def header(self, name: bytes) -> bytes | None:
         """Returns the first value of a header, None if it did not come."""

@@ -1,7 +1,9 @@
 """A request for a backend, and the bytes that say it."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gateway.errors import GatewayError
 from gateway.links import Links
@@ -11,7 +13,7 @@ _VISIBLE: Final = bytes(range(0x21, 0x7F))
 _COLON: Final = b": "
 
 
-class Outbound(NamedTuple):
+class Outbound(msgspec.Struct, frozen=True):
     """A request for a backend.
 
     Attributes:
