@@ -11,7 +11,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -71,7 +71,7 @@ class AuditLine(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-class Occasion(NamedTuple):
+class Occasion(msgspec.Struct, frozen=True, gc=False):
     """What a line says of the request and the moment, whatever was decided; as in `AuditLine`, but `path` as it came."""
 
     request_id: str
@@ -102,19 +102,18 @@ def line_of(
     """
     user, deciding = identity.user, verdict.deciding.decision if verdict else None
     reason = deciding.reason if deciding else error.reason if error else ""
-    request_id, what, method, path, client, latency_us, revision, policy = occasion
     return AuditLine(  # in the order of the fields: names would cost the hot path more than a microsecond
         datetime.now(UTC),
-        request_id,
-        what,
+        occasion.request_id,
+        occasion.verdict,
         str(reason),
         "authorize" if deciding else TABLE[error.reason].stage if error else "",
-        method,
-        shown_path(path),
-        client,
-        latency_us,
-        revision,
-        policy,
+        occasion.method,
+        shown_path(occasion.path),
+        occasion.client,
+        occasion.latency_us,
+        occasion.revision,
+        occasion.policy,
         operation.row.place if operation else "",
         user.id if user else "",
         user.domain_id if user else "",

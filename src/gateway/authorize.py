@@ -87,15 +87,16 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
         Raises:
             MissingFactError: a fact is not at hand (rule 4).
         """
-        row = operation.row
+        row, facts = operation.row, self.facts
         request = Request(client, now, row.roles, row.anonymous)
-        subject = Subject(self.facts, identity.user, self.role_floor)
+        subject = Subject(facts, identity.user, self.role_floor)
         judged: list[Judged] = []
         for target in operation.targets or _HOME:
-            key = target.object if target.action != "create" else self._subject_matter(target)
-            resource = Resource(self.facts, key)
-            decision = self.decision(target, Question(subject, target.action, resource, request))
-            judged.append(Judged(target.action, key, decision))
+            action, key = target.action, target.object
+            if action == "create":
+                key = self._subject_matter(target)
+            decision = self.decision(target, Question(subject, action, Resource(facts, key), request))
+            judged.append(Judged(action, key, decision))
             if not decision.allowed:
                 break
         return Verdict(tuple(judged))

@@ -76,7 +76,7 @@ def believed_caller(
         address, text = _read(peer)
     except AddressError as error:
         raise GatewayError(Reason.BAD_HEADERS, "the peer has no address") from error
-    is_proxy = bool(trusted) and trusted.admits(address)
+    is_proxy = bool(trusted.firsts) and trusted.admits(address)
     if steps is not None:
         steps.append(Step(address, is_proxy))
     if not is_proxy:

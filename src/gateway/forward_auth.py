@@ -205,7 +205,7 @@ class ForwardAuth:
             GatewayError: it may not.
         """
         worker = self._worker
-        trail.inbound = Inbound.of(trail.scope, _NOBODY, trail.request_id)
+        trail.inbound = Inbound.of(trail.scope, _NOBODY, trail.request_id, worker.bounds)
         verdict = await first_verdict(worker, trail, trail.inbound, [])
         case = trail.judged
         identity = case.identity

@@ -130,7 +130,8 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     token = facts.get(credential.fact)
     if not isinstance(token, TokenRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN)
-    if credential.application_id not in (None, token.application_id):
+    named = credential.application_id
+    if named is not None and named != token.application_id:
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to another application")
     if token.revoked:
         raise GatewayError(Reason.CREDENTIAL_REVOKED, f"token `{token.id}`")

@@ -52,10 +52,6 @@ METHODS: Final = frozenset(
         "UNLOCK",
     ]
 )
-MAX_TARGET: Final = 8192
-"""Bytes of path and query together."""
-MAX_SEGMENTS: Final = 256
-
 NAMING: Final = frozenset(
     (
         b"destination",  # RFC 4918 10.3
@@ -94,6 +90,22 @@ _BAD_VALUE: Final = bytes((*range(9), *range(10, 32), 127))
 _PLAIN: Final[frozenset[str]] = frozenset()
 
 
+class Bounds(msgspec.Struct, frozen=True, gc=False):
+    """How much of a target is read (law 10); the settings `limits.target` and `limits.segments`.
+
+    Attributes:
+        target: bytes of path and query together.
+        segments: of the path.
+    """
+
+    target: int = 8192
+    segments: int = 256
+
+
+USUAL: Final = Bounds()
+"""What the settings say unless written."""
+
+
 class Inbound(msgspec.Struct, frozen=True, gc=False):
     """What exactly was asked, and from where.
 
@@ -130,13 +142,16 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     oddities: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, scope: Mapping[str, Any], trusted: NetworkSet, request_id: str) -> "Inbound":
+    def of(
+        cls, scope: Mapping[str, Any], trusted: NetworkSet, request_id: str, bounds: Bounds = USUAL
+    ) -> "Inbound":
         """Makes the request's one description from an ASGI scope.
 
         Args:
             scope: an HTTP scope with `raw_path`.
             trusted: the proxies whose word about the client is believed.
             request_id: names the request everywhere.
+            bounds: of the target.
 
         Raises:
             GatewayError: the request is refused by one of the rules above.
@@ -144,11 +159,13 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
         method = scope["method"]
         if method not in METHODS:
             raise GatewayError(Reason.BAD_METHOD, f"method `{method[:32]}`")
-        path, query = _raw_target(scope)
+        path, query = _raw_target(scope, bounds.target)
         segments = _plain_segments(path)
         oddities = _PLAIN
         if segments is None:
             segments, oddities = _segments(path), _path_oddities(path)
+        if len(segments) > bounds.segments:
+            raise GatewayError(Reason.BAD_TARGET, f"more than {bounds.segments} segments")
         headers = tuple(scope["headers"])
         fields = _checked_headers(headers)
         client = scope.get("client")
@@ -204,13 +221,13 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
         return tuple((_decoded(name), _decoded(value)) for name, _, value in pairs)
 
 
-def _raw_target(scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def _raw_target(scope: Mapping[str, Any], bound: int) -> tuple[bytes, bytes]:
     path, query = scope.get("raw_path"), scope["query_string"]
     if not path:
         raise GatewayError(Reason.BAD_TARGET, "the server gave no raw path")
     path = path.partition(b"?")[0]
-    if len(path) + len(query) > MAX_TARGET:
-        raise GatewayError(Reason.BAD_TARGET, f"longer than {MAX_TARGET} bytes")
+    if len(path) + len(query) > bound:
+        raise GatewayError(Reason.BAD_TARGET, f"longer than {bound} bytes")
     if query and not _QUERY.fullmatch(query):
         raise GatewayError(Reason.BAD_TARGET, "the query has bytes that must be percent-encoded")
     return path, query
@@ -223,8 +240,7 @@ def _plain_segments(path: bytes) -> tuple[str, ...] | None:
     text = path.decode("ascii")  # `in` is ten times as fast on text as on bytes
     if text[0] != "/" or "//" in text or "/." in text:
         return None
-    segments = tuple(text[1:].split("/"))
-    return segments if len(segments) <= MAX_SEGMENTS else None
+    return tuple(text[1:].split("/"))
 
 
 def _path_oddities(path: bytes) -> frozenset[str]:
@@ -246,8 +262,6 @@ def _segments(path: bytes) -> tuple[str, ...]:
     if _BACKSLASH.search(path):
         raise GatewayError(Reason.BAD_TARGET, "the path has an encoded backslash")
     raw = path[1:].split(b"/")
-    if len(raw) > MAX_SEGMENTS:
-        raise GatewayError(Reason.BAD_TARGET, f"more than {MAX_SEGMENTS} segments")
     if any(part in (b".", b"..") for part in raw):
         raise GatewayError(Reason.BAD_TARGET, "the path has a dot segment")
     if b"" in raw[:-1]:

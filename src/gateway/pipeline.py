@@ -93,7 +93,7 @@ class Pipeline:
         if turn.fault is not None:
             raise turn.fault
         worker.visits.check(scope)
-        trail.inbound = Inbound.of(scope, worker.trusted, trail.request_id)
+        trail.inbound = Inbound.of(scope, worker.trusted, trail.request_id, worker.bounds)
         if is_socket(scope):
             check_handshake(trail.inbound, scope)
         verdict = await self._verdict(trail, trail.inbound, turn)

@@ -18,6 +18,7 @@ from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
+from gateway.inbound import Bounds
 from gateway.limits import Rates
 from gateway.management.tally import Tally
 from gateway.reasons import Reason
@@ -44,6 +45,7 @@ class Worker:
     Attributes:
         settings: as loaded.
         trusted: the proxies whose word about the client is believed.
+        bounds: how much of a target is read.
         hidden: public reasons whose 403 becomes 404.
         bundle: what decides now; replaced whole, so a request reads it once.
         policies: follows the source of policies and replaces the bundle.
@@ -72,6 +74,7 @@ class Worker:
         """Takes the settings; `start` makes the rest."""
         self.settings = settings
         self.trusted: NetworkSet = settings.proxies.networks
+        self.bounds = Bounds(settings.limits.target, settings.limits.segments)
         self.hidden: frozenset[Reason] = frozenset(settings.refusals.hide)
         self.recent = Recent()
         self.visits = Visits(settings.limits)

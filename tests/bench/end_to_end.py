@@ -95,7 +95,7 @@ class Whole:
         """Returns the verdict on one request, audited."""
         worker = self.worker
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), dict(scope), worker.bundle)
-        trail.inbound = inbound = Inbound.of(scope, worker.trusted, trail.request_id)
+        trail.inbound = inbound = Inbound.of(scope, worker.trusted, trail.request_id, worker.bounds)
         verdict = await first_verdict(worker, trail, inbound, [])
         if verdict is None:
             raise LookupError(inbound.path)

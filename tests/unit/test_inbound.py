@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.inbound import MAX_SEGMENTS, MAX_TARGET, NAMING, Inbound
+from gateway.inbound import NAMING, Bounds, Inbound
 from gateway.reasons import Reason
 from models.networks import NetworkSet
 
@@ -141,11 +141,23 @@ def test_a_parameter_that_names_another_method_is_an_oddity() -> None:
     assert seen.target == b"/a?x=1&_method=DELETE"
 
 
-def test_targets_are_bounded() -> None:
-    """Longer targets and more segments than the bounds are refused."""
-    for path in (b"/" + b"a" * MAX_TARGET, b"/a" * (MAX_SEGMENTS + 1)):
-        with pytest.raises(GatewayError):
-            inbound(path)
+@pytest.mark.parametrize("more", [b"", b"%20"])
+def test_targets_are_bounded(more: bytes) -> None:
+    """A target is as long, and has as many segments, as the bounds say; one more is refused, plain or not."""
+    bounds = Bounds(target=30, segments=4)
+
+    def read(path: bytes, query: bytes = b"") -> Inbound:
+        return Inbound.of(scope(path, query_string=query), NetworkSet(), "r", bounds)
+
+    assert read(b"/a/b/c/d" + more).path == b"/a/b/c/d" + more
+    assert read(b"/" + more + b"a" * (29 - len(more))).segments
+    for path, query in (
+        (b"/a/b/c/d/" + more, b""),
+        (b"/" + more + b"a" * 30, b""),
+        (b"/a" + more, b"a" * 29),
+    ):
+        with pytest.raises(GatewayError, match="bad-target"):
+            read(path, query)
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "get", "FOO", "GET "])

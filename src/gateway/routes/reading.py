@@ -12,13 +12,14 @@ Rules (law 1; what has two readings is refused):
 """
 
 import re
+import sys
 from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
 
 from gateway.errors import GatewayError
-from gateway.inbound import Inbound
+from gateway.inbound import Bounds, Inbound
 from gateway.reasons import Reason
 from gateway.routes.bodies import BodyError, Pointer, check_coding, parse
 from gateway.routes.forms import IdError, ObjectForm, folded
@@ -31,6 +32,8 @@ _ANSWER_URL: Final = re.compile(rb"(?:https?://[^/?#]*)?(/[^?#]*)(?:[?#].*)?", r
 _PLAIN: Final = re.compile(rb"[!-$&-~](?:[ -$&-~]*[!-$&-~])?")
 _PORTS: Final = {b"http": b":80", b"https": b":443"}
 _NOWHERE: Final = NetworkSet()
+_OF_HEAD: Final = Bounds(sys.maxsize, sys.maxsize)
+"""A path in a header is as long as the head may be (`limits.head`)."""
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -300,4 +303,4 @@ def _read_path(path: bytes, host: bytes) -> Inbound:
         "headers": [(b"host", host)],
         "client": ("127.0.0.1", 0),
     }
-    return Inbound.of(scope, _NOWHERE, "")
+    return Inbound.of(scope, _NOWHERE, "", _OF_HEAD)
