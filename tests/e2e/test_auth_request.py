@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +15,15 @@ from e2e.envoy import envoy
 from e2e.house import NORAS_ADDRESS, House, house
 from e2e.nginx import serving_nginx
 from e2e.raw import Answer, line, request
+from gateway.corpus import Advisory, Scene, Try, load_corpus
+from gateway.shipped import shipped_corpus
 from gateway.signing_keys import Algorithm, write_key
 from gateways import free_port
 from wire.test_gateway_wire import AMBIGUOUS, PLAIN, REWRITTEN
 
+CORPUS: Final = load_corpus(shipped_corpus())
+MORE: Final = 0.1
+"""Seconds in which a further answer on the same connection comes, if any does."""
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "forward-auth.md"
 AUDIENCE: Final = "https://media.example"
 SIGNING: Final = (
@@ -70,9 +76,13 @@ class Front:
         with line(self.url, source=source) as client:
             return client.ask(method, target, self.home.bearer(who), *lines, body=body)
 
+    def audit(self) -> list[dict[str, Any]]:
+        """Returns all audit lines."""
+        return [dict(json.loads(each)) for each in self.home.gateway.audit.read_text().splitlines()]
+
     def audited(self) -> dict[str, Any]:
         """Returns the last audit line."""
-        return dict(json.loads(self.home.gateway.audit.read_text().splitlines()[-1]))
+        return self.audit()[-1]
 
     def heads(self) -> list[bytes]:
         """Returns the heads that the backend has seen."""
@@ -368,6 +378,45 @@ def test_a_destination_is_judged_too(front: Front) -> None:
     assert twice in (400, 403)
     assert other == 400 or b"elsewhere" not in front.heads()[-1]
     assert not any(b"elsewhere" in head for head in front.heads())
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.id)
+def test_a_known_bypass_is_closed_behind_a_proxy(front: Front, case: Advisory) -> None:
+    """Whatever a case sends, each request that arrives was allowed by method and path, under the user who is named; no token arrives."""
+    scene = Scene("/files/shows/clip.mp4", "/secret/plan.mp4", "gw.example", front.home.tokens["stan"])
+    for attempt in case.tries:
+        if front.home.backend.visits:
+            front.home.backend.clear()
+        seen, data = len(front.audit()), attempt.request(scene)
+        told = f"{data[:300]!r} was answered {_fired(front, data, attempt)}"
+        audited = [each for each in front.audit()[seen:] if each["verdict"] == "allowed"]
+        allowed = Counter((each["method"], each["path"], each.get("user", "")) for each in audited)
+
+        assert not Counter(_arrived(front)) - allowed, told
+        assert not any(scene.token.encode() in head for head in front.heads()), told
+
+
+def _arrived(front: Front) -> Iterator[tuple[str, str, str]]:
+    """Yields method, path and user of each request that the backend received."""
+    for received in front.home.backend.requests:
+        method, target, _ = received.line.decode("latin-1").split(" ")
+        user = b"".join(received.values(b"x-mediagate-user"))
+        yield method, target.partition("?")[0], user.decode()
+
+
+def _fired(front: Front, data: bytes, attempt: Try) -> list[int]:
+    """Sends bytes over a connection of their own; returns the statuses of all answers."""
+    found: list[int] = []
+    with line(front.url) as client:
+        try:
+            client.send(data)
+            found.append(client.answer(bodiless=attempt.method == "HEAD").status)
+            client.socket.settimeout(MORE)
+            while attempt.has_more:
+                found.append(client.answer().status)
+        except (EOFError, OSError, ValueError, IndexError):
+            pass
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ nobody else's word
