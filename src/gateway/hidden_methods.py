@@ -1,9 +1,10 @@
-"""The body of a POST in which a framework may find another method: looked through while it is carried.
+"""A body in which a framework may find another method: looked through while it is carried.
 
 Rules:
 
 1. An urlencoded form holds parameters; so do a body without a content type, which Rack takes for a form, a multipart body
-   (`gateway.multipart`), and JSON, whose `_method` Laravel takes as well.
+   (`gateway.multipart`), and JSON, whose `_method` Laravel takes as well. Of other methods than POST it is the form alone: CakePHP
+   takes a method from one that is PUT.
 2. Such a body may be of any size and is looked through on its way. What names another method breaks the request off: the piece that says so
    is not sent on, so that the backend gets neither the method nor the end of the body. What is in hand is refused before the backend is asked.
 3. The kind is told as loosely as the loosest backend tells it: by what stands anywhere in the content type. What could be a form and something
@@ -54,7 +55,7 @@ class Search(Protocol):
 
 
 def kind_of(content_type: bytes | None) -> Kind | None:
-    """Returns how the body of a POST holds parameters; None if it holds none (rules 1 and 3)."""
+    """Returns how a body holds parameters; None if it holds none (rules 1 and 3)."""
     if content_type is None or not content_type.strip():
         return Kind.FORM
     plain = content_type.lower()

@@ -70,6 +70,7 @@ UNREAD: Final = {name: f"unread-{name.decode()}" for name in NAMING}
 ODDITIES: Final = ("semicolon", "encoded-slash", "encoded-dot", "method-parameter", "tagged-if")
 """What is refused unless the request's row allows it (rule 3)."""
 
+_OF_OTHERS: Final = NAMING | {b"if"}
 _SINGLE: Final = frozenset((b"host", b"authorization", b"app-id", b"auth-token", b"content-length", b"content-type", b"destination", b"if"))  # fmt: skip
 _PLAIN_PATH: Final = b"/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@[]^|"
 """What a path may be made of without a second look: of what `_PATH` takes, all but `%` and `;`."""
@@ -173,11 +174,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
         caller = believed_caller(peer, scope["scheme"], headers, trusted)
         if query and overrides_method(query):
             oddities |= {"method-parameter"}
-        if b"if" in fields and _asks_about_others(method, path, fields):
-            oddities |= {"tagged-if"}
-        if not NAMING.isdisjoint(fields):
-            read = (b"destination",) if method in _TO_DESTINATION else ()
-            oddities |= {UNREAD[name] for name in NAMING.intersection(fields).difference(read)}
+        if not _OF_OTHERS.isdisjoint(fields):
+            oddities |= _header_oddities(method, path, fields)
         return cls(  # in the order of the fields: names would cost the hot path a microsecond
             method,
             path + b"?" + query if query else path,
@@ -249,6 +247,15 @@ def _path_oddities(path: bytes) -> frozenset[str]:
     codes = path.lower()
     found = ((b";", "semicolon"), (b"%2f", "encoded-slash"), (b"%2e", "encoded-dot"))
     return frozenset(oddity for code, oddity in found if code in codes)
+
+
+def _header_oddities(method: str, path: bytes, headers: Mapping[bytes, bytes]) -> set[str]:
+    """Returns the oddities of headers that may speak of other objects than the target."""
+    read = (b"destination",) if method in _TO_DESTINATION else ()
+    found = {UNREAD[name] for name in NAMING.intersection(headers).difference(read)}
+    if b"if" in headers and _asks_about_others(method, path, headers):
+        found.add("tagged-if")
+    return found
 
 
 def _asks_about_others(method: str, path: bytes, headers: Mapping[bytes, bytes]) -> bool:

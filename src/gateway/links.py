@@ -53,7 +53,7 @@ class Links(msgspec.Struct, frozen=True, gc=False):
             return link
         theirs = self.scheme.encode()
         scheme = found[1].lower() if found[1] else theirs
-        upstream = _URL.fullmatch(self.url.encode())
+        upstream = _URL.fullmatch(self.url.lower().encode())
         schemes = (theirs, upstream[1] if upstream else b"http")
         if scheme not in schemes or _place(found[2], scheme) not in self._own(upstream, scheme):
             return link
@@ -64,7 +64,11 @@ class Links(msgspec.Struct, frozen=True, gc=False):
         found = _URL.fullmatch(link)
         if found is None:
             return link
-        return b"%s://%s%s" % (b"https" if self.url.startswith("https:") else b"http", self.sent, found[3])
+        return b"%s://%s%s" % (
+            b"https" if self.url.lower().startswith("https:") else b"http",
+            self.sent,
+            found[3],
+        )
 
     def _own(self, upstream: re.Match[bytes] | None, scheme: bytes) -> list[Place | None]:
         """Returns the places that are the backend; a Unix socket has no port of its own."""

@@ -141,4 +141,8 @@ def test_a_destination_is_judged_and_arrives_in_the_words_of_the_host_that_is_se
         [f"http://shop.internal{path}".encode()],
         [path.encode()],
     ]
+    assert [each.values(b"host") for each in home.backend.requests] == [
+        [b"media.example"],
+        *[[b"shop.internal"]] * 2,
+    ]
     assert refused == [400, 400, 400]

@@ -32,6 +32,7 @@ SOCKET = Links("unix:/run/media.sock", b"gw.example", "http", b"gw.example")
     (SECURE, b"https://store.internal/a", b"http://gw.example:8080/a"),
     (SECURE, b"https://STORE.internal:443/a", b"http://gw.example:8080/a"),
     (Links("http://[::1]:9000", b"gw", "http", b"gw:8080"), b"http://[::1]:9000/a", b"http://gw:8080/a"),
+    (Links("HTTP://Store.internal/", b"gw", "https", b"gw"), b"http://store.internal/a", b"https://gw/a"),
     (msgspec.structs.replace(SOCKET, scheme="https"), b"http://gw.example/a", b"https://gw.example/a"),
 ])  # fmt: skip
 def test_a_link_to_the_backend_leads_through_the_gateway(links: Links, link: bytes, told: bytes) -> None:

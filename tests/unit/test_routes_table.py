@@ -206,7 +206,7 @@ def test_a_row_may_judge_what_a_header_names(routes: RouteTable) -> None:
 
 
 def test_where_a_body_may_name_another_method(routes: RouteTable) -> None:
-    """That of a POST which some framework takes parameters from, unless the row allows it; one in hand is looked through at once."""
+    """That of a POST which some framework takes parameters from, and a form of any method, unless the row allows it."""
 
     def place(request_line: str, *headers: Header) -> Kind | None:
         request = inbound(request_line, *headers)
@@ -218,6 +218,9 @@ def test_where_a_body_may_name_another_method(routes: RouteTable) -> None:
     assert place("POST /files/a", MULTIPART) is Kind.MULTIPART
     assert place("POST /bulk", JSON) is Kind.JSON
     assert place("POST /files/a", (b"content-type", b"video/mp4")) is None
+    assert place("PUT /copied/a", FORM) is Kind.FORM
+    assert place("PUT /copied/a") is place("PUT /copied/a", MULTIPART) is place("PUT /copied/a", JSON) is None
+    assert place("GET /files/a", FORM) is None
     assert place("PUT /odd/a", FORM) is None
     assert place("POST /open/a", FORM) is None
     assert operation(routes, "POST /files/a", FORM, body=b"a=_method&b=1").targets[0].action == "read"

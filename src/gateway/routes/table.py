@@ -4,7 +4,7 @@ Rules:
 
 1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours.
 2. An oddity of the request passes only where the row allows it; without a row those of the target are refused too, all but `;`.
-3. The body of a POST makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): one in hand is looked
+3. The body of a POST, or a form of another method, makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): one in hand is looked
    through here, any other while it is carried.
 4. An operation names all its objects before any is judged; what cannot be read is refused, never left out.
 """
@@ -25,6 +25,7 @@ from gateway.routes.rows import Naming, Operation, Row, Target
 from models.records import ObjectKey
 
 _WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", *UNREAD.values()))
+_BODILESS: Final = ("GET", "HEAD", "OPTIONS")
 _OF_HEADERS: Final = frozenset(("tagged-if", *UNREAD.values()))
 """Oddities that a request may have which falls on no row: it is refused all the same, for having none."""
 
@@ -130,6 +131,9 @@ def _check_oddities(inbound: Inbound, row: Row | None) -> None:
 
 def hiding_place(row: Row, inbound: Inbound) -> Kind | None:
     """Returns how the request's body may hold a parameter that names another method (rule 3); None if it does not matter."""
-    if inbound.method != "POST" or "method-parameter" in row.allow:
+    if inbound.method in _BODILESS or "method-parameter" in row.allow:
         return None
-    return kind_of(inbound.header(b"content-type"))
+    kind = kind_of(inbound.header(b"content-type"))
+    if inbound.method == "POST":
+        return kind
+    return kind if kind is Kind.FORM and inbound.header(b"content-type") else None
