@@ -244,17 +244,12 @@ class ClientConnection(asyncio.Protocol):
         self._begin(head, fault)
 
     def _begin(self, head: Head, fault: GatewayError | None) -> None:
+        handshake = bool(head.upgrade) and is_handshake(head)
+        if handshake and head.length != 0:
+            fault = GatewayError(Reason.BAD_HEADERS, "the handshake of a WebSocket has no body")
         self._deadline = NEVER
-        self.closes = self.closes or not head.persistent or self._listener.stopping
-        turn: Turn
-        if not (head.upgrade and is_handshake(head)):
-            turn = Turn(self, head, fault)
-        elif head.length == 0:
-            turn = SocketTurn(self, head)
-        else:
-            turn = Turn(
-                self, head, GatewayError(Reason.BAD_HEADERS, "the handshake of a WebSocket has no body")
-            )
+        self.closes = self.closes or not head.persistent or self._listener.stopping or fault is not None
+        turn = SocketTurn(self, head) if handshake and fault is None else Turn(self, head, fault)
         self._turn = turn
         if self._pending and not turn.whole:
             self._feed_pending(turn)
