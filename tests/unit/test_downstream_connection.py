@@ -112,13 +112,14 @@ async def test_a_slow_download_lets_no_more_be_sent_ahead() -> None:
     async with peer(app) as client:
         await client.send(GET)
         await client.head()
-        taken = await flood(client, 64 * MIB)
+        await flood(client, 64 * MIB)  # until the kernel's buffers are full
+        more = 0
         for _ in range(size // MIB // 2):
             await client.read(MIB)
-            taken += await flood(client, 64 * MIB, 0.02)
+            more += await flood(client, 64 * MIB, 0.02)
         client.leave()
 
-    assert taken < 24 * MIB
+    assert more < MIB
 
 
 @pytest.mark.parametrize("path", ["/", "/1.0"])
