@@ -2,7 +2,8 @@
 
 Rules:
 
-1. Beyond `max_connections` nobody is accepted: who comes waits in the kernel's queue until one of the others has ended.
+1. Beyond `max_connections` nobody is accepted: who comes waits in the kernel's queue until one of the others has ended. (The event loop
+   of the standard library takes a burst at once before it tells of it; workers run on uvloop, which does not.)
 2. Each worker has a listening socket of its own on the same port (SO_REUSEPORT), and the kernel spreads connections over them.
 3. Stopping takes no new connections, closes idle ones at once, lets what is under way end, and cuts what is left after a time.
 """
@@ -123,7 +124,9 @@ class Listener:
         while True:
             await self._accepting.wait()
             if self._server is None:
-                self._server = await self.loop.create_server(lambda: ClientConnection(self), sock=on.dup())
+                self._server = await self.loop.create_server(
+                    lambda: ClientConnection(self), sock=on.dup(), backlog=self._settings.backlog
+                )
             await asyncio.sleep(self._interval)
 
     async def _emptied(self) -> None:
