@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from gateway.downstream import App, Listener, Turn
+from gateway.downstream import App, ClientGoneError, Listener, Turn
 from gateway.settings.sections import LimitsSection, ServerSection
 
 GET: Final = b"GET / HTTP/1.1\r\nhost: gw.example\r\n\r\n"
@@ -122,11 +122,16 @@ async def answer(turn: Turn, body: bytes = b"ok", status: int = 200, *headers: t
 
 
 async def body_of(turn: Turn) -> bytes:
-    """Reads the body of a request."""
+    """Reads the body of a request.
+
+    Raises:
+        ClientGoneError: the client left before its end.
+    """
     pieces, more = [], True
     while more:
         message = await turn.receive()
-        assert message["type"] == "http.request"
+        if message["type"] != "http.request":
+            raise ClientGoneError(sent=False)
         pieces.append(message["body"])
         more = message["more_body"]
     return b"".join(pieces)

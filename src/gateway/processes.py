@@ -17,11 +17,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
-
-from gateway.management.board import Process
 
 LOG = logging.getLogger(__name__)
 CALM: Final = 5.0
@@ -29,6 +28,15 @@ CALM: Final = 5.0
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Body = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A worker process: its number from 1, its process id, and when it was started (monotonic)."""
+
+    number: int
+    pid: int
+    birth: float
 
 
 class Workers:

@@ -230,7 +230,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(home: House) -> None:
         assert home.get(CLIP, "vera").status_code == 200
         ends = [client.rest() for client in slow]
 
-    assert all(end == b"" or end.startswith(b"HTTP/1.1 408 ") for end in ends)
+    assert set(ends) == {b""}
 
 
 def test_a_worker_that_dies_is_replaced(home: House) -> None:

@@ -2,10 +2,13 @@
 
 import base64
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -17,7 +20,7 @@ from websockets.typing import Subprotocol
 from e2e.behind import eventually
 from e2e.house import SECRET, House, house
 from e2e.passages import change, cuts, person
-from e2e.processes import MIB, growth, workers
+from e2e.processes import MIB, growth, is_over, workers
 from e2e.talking import PIECE, Talk, opened, talking
 from gateways import free_port
 from models import changes
@@ -36,6 +39,7 @@ ROWS: Final = """
 UPSTREAMS: Final = """
 [limits]
 rejudge_within = "400ms"
+answer_timeout = "3s"
 [upstreams.talk]
 url = "%(talk)s"
 credential = {kind = "header", name = "x-backend-key", secret_file = "secret"}
@@ -51,6 +55,10 @@ write_timeout = "500ms"
 url = "%(talk)s"
 max_websockets = 1
 """
+HANDSHAKE: Final = (
+    b"GET %b HTTP/1.1\r\nhost: gw.example\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 FILES: Final = ObjectKey("file", "/files")
 BOUND: Final = MIB
 """The largest message unless an upstream states another."""
@@ -314,11 +322,8 @@ def test_repeated_headers_of_a_refusal_pass(home: House) -> None:
 
 def test_a_redirect_is_not_followed(home: House, talk: Talk) -> None:
     """A backend that redirects a handshake is not asked again: where to go is for the client, and is judged anew."""
-    raw = "GET /open/redirects HTTP/1.1\r\nhost: gw.example\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     with home.line() as line:
-        line.send(
-            f"{raw}sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
+        line.send(HANDSHAKE % b"/open/redirects")
         answer = line.answer()
 
     assert (answer.status, answer.value("location")) == (302, "/talk/echo")
@@ -437,12 +442,65 @@ def test_a_backend_that_takes_nothing_ends_the_socket(home: House) -> None:
     assert seen.octets < 16 * MIB
 
 
+def test_a_client_that_pings_and_takes_nothing_is_cut(home: House, talk: Talk) -> None:
+    """Its pings are read no more once the pongs wait, memory stays bounded, and after `answer_timeout` it is cut and its backend hears of it."""
+    (worker,) = workers(home.gateway.pid)
+    pings = Frame(Opcode.PING, b"x" * 120).serialize(mask=True) * 500
+    sent = 0
+    with home.line() as line, growth(worker) as seen:
+        line.send(HANDSHAKE % b"/open/echo")
+        assert line.socket.recv(12) == b"HTTP/1.1 101"
+        begun = time.monotonic()
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            while sent < 256 * MIB:
+                line.send(pings)
+                sent += len(pings)
+        lasted = time.monotonic() - begun
+
+    assert sent < 48 * MIB  # the kernel's buffers both ways, mostly
+    assert seen.octets < 16 * MIB
+    assert 3 <= lasted < 15
+    assert eventually(lambda: [code for code, _ in talk.closes] == [1001])
+
+
+def test_a_client_that_floods_small_messages_is_held_back(home: House, talk: Talk) -> None:
+    """Messages that are nearly nothing cost more than their bytes: of those that a stalled backend does not take few are held."""
+    (worker,) = workers(home.gateway.pid)
+    piece, sent = Frame(Opcode.BINARY, b"").serialize(mask=True) * 10_000, 0
+    with home.line() as line, growth(worker) as seen:
+        line.send(HANDSHAKE % b"/open/mute")
+        assert line.socket.recv(12) == b"HTTP/1.1 101"
+        line.socket.settimeout(1.5)
+        with suppress(TimeoutError, ConnectionError):
+            while sent < 64 * MIB:
+                line.send(piece)
+                sent += len(piece)
+
+    assert sent < 48 * MIB
+    assert seen.octets < 16 * MIB
+    assert eventually(lambda: talk.targets == ["/open/mute"])
+
+
+def test_a_gateway_that_stops_closes_its_sockets(tmp_path: Path, talk: Talk) -> None:
+    """Told to stop, it says 1001 to both sides of each socket, also within a flood, and waits for neither."""
+    toml = '[server]\ndrain_timeout = "60s"\n' + UPSTREAMS % {"talk": talk.url, "nobody": free_port()}
+    with house(tmp_path, toml, ROWS) as own:
+        idle, flooded = opened(own, "/open/echo"), opened(own, "/open/floods")
+        idle.send("x")
+        assert idle.recv(timeout=10) == "x"
+        os.kill(own.gateway.pid, signal.SIGTERM)
+        assert [ended(client)[0] for client in (idle, flooded)] == [1001, 1001]
+        assert eventually(lambda: is_over(own.gateway.pid))  # sooner than the time for draining
+
+    assert eventually(lambda: [code for code, _ in talk.closes] == [1001, 1001])
+    assert "Traceback" not in own.gateway.log
+
+
 def test_a_client_that_leaves_within_the_handshake(home: House) -> None:
     """Whoever leaves before the backend has answered leaves nothing behind: the gateway answers others, and says nothing of an error."""
     home.backend.use(_slow)
     with home.line() as line:
-        line.send(b"GET /http/a HTTP/1.1\r\nhost: gw.example\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-                  b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")  # fmt: skip
+        line.send(HANDSHAKE % b"/http/a")
         assert eventually(lambda: home.backend.requests)
     assert eventually(home.backend.visits[0].over.is_set)
     with opened(home, "/open/echo") as client:

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.management.board import Board, Process
+from gateway.management.board import Board
 from gateway.management.counted import Counted
 from gateway.management.report import Facts, Report
+from gateway.processes import Process
 
 STUCK_AFTER = 5.0
 

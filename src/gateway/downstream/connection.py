@@ -36,8 +36,6 @@ SOON: Final = 16384
 """Bytes of an answer that wait for the end of the round."""
 LINGER: Final = 1.0
 """Seconds for which what a client still sends is read and thrown away (rule 2)."""
-HEAD_SLACK: Final = 8192 + 1024
-"""Bytes of a request line beside the headers: the longest target that is read, and some."""
 
 NEVER: Final = float("inf")
 _UNREAD: Final = Head("", b"", b"", newer=True, headers=[], persistent=False)
@@ -143,6 +141,8 @@ class ClientConnection(asyncio.Protocol):
         soon = self._soon
         if soon:
             self._soon, self._waiting = [], 0
+            if self._transport.is_closing():
+                return
             if len(soon) == 1:
                 self._transport.write(soon[0])
             else:
@@ -244,17 +244,12 @@ class ClientConnection(asyncio.Protocol):
         self._begin(head, fault)
 
     def _begin(self, head: Head, fault: GatewayError | None) -> None:
+        handshake = bool(head.upgrade) and is_handshake(head)
+        if handshake and head.length != 0:
+            fault = GatewayError(Reason.BAD_HEADERS, "the handshake of a WebSocket has no body")
         self._deadline = NEVER
-        self.closes = self.closes or not head.persistent or self._listener.stopping
-        turn: Turn
-        if not (head.upgrade and is_handshake(head)):
-            turn = Turn(self, head, fault)
-        elif head.length == 0:
-            turn = SocketTurn(self, head)
-        else:
-            turn = Turn(
-                self, head, GatewayError(Reason.BAD_HEADERS, "the handshake of a WebSocket has no body")
-            )
+        self.closes = self.closes or not head.persistent or self._listener.stopping or fault is not None
+        turn = SocketTurn(self, head) if handshake and fault is None else Turn(self, head, fault)
         self._turn = turn
         if self._pending and not turn.whole:
             self._feed_pending(turn)
@@ -272,7 +267,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             await self._listener.app(turn)
         except asyncio.CancelledError:
-            self._transport.abort()
+            self._cut()
             raise
         except ClientGoneError:
             pass
@@ -288,7 +283,7 @@ class ClientConnection(asyncio.Protocol):
             self._close()
         elif not turn.ended:
             self._turn = None
-            self._transport.abort()
+            self._cut()
         elif self.closes or not turn.whole:
             self._last(turn)
         else:
@@ -316,6 +311,11 @@ class ClientConnection(asyncio.Protocol):
         """Ends the connection when all is written."""
         self.flush()
         self._transport.close()
+
+    def _cut(self) -> None:
+        """Ends the connection within an answer: what was said of it goes out, its end does not."""
+        self.flush()
+        self._transport.abort()
 
     def _gone(self) -> None:
         turn = self._turn

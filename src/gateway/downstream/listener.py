@@ -2,7 +2,8 @@
 
 Rules:
 
-1. Beyond `max_connections` nobody is accepted: who comes waits in the kernel's queue until one of the others has ended.
+1. Beyond `max_connections` nobody is accepted: who comes waits in the kernel's queue until one of the others has ended. (The event loop
+   of the standard library takes a burst at once before it tells of it; workers run on uvloop, which does not.)
 2. Each worker has a listening socket of its own on the same port (SO_REUSEPORT), and the kernel spreads connections over them.
 3. Stopping takes no new connections, closes idle ones at once, lets what is under way end, and cuts what is left after a time.
 """
@@ -15,11 +16,13 @@ from email.utils import formatdate
 from time import time
 from typing import Final
 
-from gateway.downstream.connection import HEAD_SLACK, ClientConnection
+from gateway.downstream.connection import ClientConnection
 from gateway.downstream.turn import Turn
 from gateway.outbox import Outbox
 from gateway.settings.sections import LimitsSection, ServerSection
 
+LINES, PER_LINE = 64, 4
+"""Bytes of a head beside target, names and values: of the request line, and of each header's colon, space and line end."""
 MAX_SWEEP: Final = 1.0
 """Seconds between sweeps, at most."""
 
@@ -41,7 +44,7 @@ class Listener:
         """Takes who answers, where to listen, and the bounds; `start` begins."""
         self.app, self.limits = app, limits
         self.header_timeout = server.header_timeout
-        self.max_head = limits.head + HEAD_SLACK + 4 * limits.headers
+        self.max_head = limits.head + limits.target + LINES + PER_LINE * limits.headers
         self.loop = asyncio.get_running_loop()
         self.outbox = Outbox(self.loop)
         self.date = _date()
@@ -123,7 +126,9 @@ class Listener:
         while True:
             await self._accepting.wait()
             if self._server is None:
-                self._server = await self.loop.create_server(lambda: ClientConnection(self), sock=on.dup())
+                self._server = await self.loop.create_server(
+                    lambda: ClientConnection(self), sock=on.dup(), backlog=self._settings.backlog
+                )
             await asyncio.sleep(self._interval)
 
     async def _emptied(self) -> None:

@@ -167,7 +167,7 @@ class SocketTurn(Turn):
 
     def _take_events(self, protocol: Protocol) -> None:
         for event in protocol.events_received():
-            if isinstance(event, Frame) and event.opcode in _MESSAGES:
+            if isinstance(event, Frame) and event.opcode in _MESSAGES and not self._closed:
                 self._gather(protocol, event)
         self._flush(protocol)
         if protocol.state is not State.OPEN and not self._closed:
@@ -188,6 +188,7 @@ class SocketTurn(Turn):
                 message = {"type": "websocket.receive", "text": data.decode("utf-8")}
             except UnicodeDecodeError:
                 protocol.fail(CloseCode.INVALID_DATA, "a text that is not UTF-8")
+                self._disconnected(protocol)  # what came with it is not heard any more
                 return
         self._messages.append((message, len(data) + MESSAGE_COST))
         self.held += len(data) + MESSAGE_COST

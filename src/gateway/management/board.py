@@ -22,17 +22,9 @@ import msgspec
 
 from gateway.management.counted import Counted, total
 from gateway.management.report import Report
+from gateway.processes import Process
 
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A worker process as the server knows it: its number from 1, its process id, and when it was started (monotonic)."""
-
-    number: int
-    pid: int
-    birth: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, Final
 
 from gateway.errors import SettingsError
-from gateway.management.board import Board, Process, View
+from gateway.management.board import Board, View
 from gateway.management.metrics import Exposition
 from gateway.management.report import BEAT, FOLDER_VARIABLE
+from gateway.processes import Process
 from gateway.settings.sections import ManagementSection
 
 LOG = logging.getLogger(__name__)

@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Called by the outbox."""
         data, self._soon = self._soon, b""
-        if not self.closed:
+        if not (self.closed or self.transport.is_closing()):
             self.transport.write(data)
 
     def expire(self) -> None:
