@@ -6,11 +6,12 @@ Rules:
 
 1. The content type is `multipart/…` with parameters of which one is `boundary`; the word stands nowhere before it (PHP takes the first).
 2. The body begins with a delimiter (or CRLF and one), so that it is nothing else to anybody. The boundary stands in delimiters only: behind CRLF,
-   before CRLF or, once and for the last time, before `--`.
+   before CRLF or, once and for the last time, before `--`. Behind that comes a line end at most.
 3. The head of a part ends with an empty line, within `MAX_HEAD` bytes. Its lines are `Name: value` without folding or control
-   characters.
+   characters. `Content-Disposition` and `Content-ID` stand nowhere in it but at the beginning of their lines (Rack looked for them anywhere).
 4. `Content-Disposition` comes once at most, with each of `name`, `filename` and `filename*` once at most, and no other parameter:
-   no `name*0` or `name*` (RFC 2231), no `\"` (readers differ in where the text ends), no encoded word (`=?`; Commons FileUpload decodes it).
+   no `name*0` or `name*` (RFC 2231), no `\"` (readers differ in where the text ends), no `name=` within a text (Rack took the last one),
+   no encoded word (`=?`; Commons FileUpload decodes it).
 5. What a reader may take for the part's name is looked at (`gateway.overrides`): `name`, else the filename, and `Content-ID` (both Rack).
 6. A part is not a multipart body itself.
 
@@ -38,6 +39,9 @@ _DISPOSITION: Final = re.compile(
     rb'[a-z-]+((?:[ \t]*;[ \t]*[a-z*]+=(?:"(?:[^"\\]|\\(?!"))*"|[^\s"\\;,]+))*)', re.IGNORECASE
 )
 _PARAMETER: Final = re.compile(rb';[ \t]*([a-z*]+)=("(?:[^"\\]|\\(?!"))*"|[^\s"\\;,]+)', re.IGNORECASE)
+_IS: Final = re.compile(rb"name\*?\s*=", re.IGNORECASE)
+_NAMING: Final = (b"content-disposition", b"content-id")
+_NAMING_WORD: Final = re.compile(rb"content-(?:disposition|id)\s*:", re.IGNORECASE)
 _KNOWN: Final = frozenset((b"name", b"filename", b"filename*"))
 
 
@@ -84,6 +88,10 @@ class Multipart:
     def _find_delimiter(self) -> bool:
         """Goes on to behind the next delimiter; False if it is not there yet."""
         held, delimiter = self._held, self._delimiter
+        if self._closed:
+            if held[self._at :] not in (_LAST, _LAST + b"\r", _LAST + _LINE_END):
+                raise MultipartError("something stands behind the last delimiter of a multipart body")
+            return False
         at = held.find(delimiter, self._at)
         if not self._begun and (at if at >= 0 else len(held) - len(delimiter)) > len(_EMPTY_LINE):
             raise MultipartError("a multipart body does not begin with its boundary")
@@ -93,7 +101,7 @@ class Multipart:
             return False
         behind = at + len(delimiter)
         follows = held[behind : behind + 2]
-        if self._closed or not held.endswith(_LINE_END, 0, at) or not _FOLLOWS.fullmatch(follows):
+        if not held.endswith(_LINE_END, 0, at) or not _FOLLOWS.fullmatch(follows):
             raise MultipartError("the boundary of a multipart body stands where it is no delimiter")
         if len(follows) < len(_LAST):
             return False
@@ -108,7 +116,10 @@ class Multipart:
             raise MultipartError(f"the head of a part is longer than {MAX_HEAD} bytes")
         if end < 0:
             return False
-        _check_head(self._held[self._at + len(_LINE_END) : end])
+        head = self._held[self._at + len(_LINE_END) : end]
+        if self._delimiter in head:
+            raise MultipartError("the boundary of a multipart body stands where it is no delimiter")
+        _check_head(head)
         self._in_head = False
         self._at = end + len(_LINE_END)
         return True
@@ -133,21 +144,22 @@ def _boundary(content_type: bytes) -> bytes:
 
 def _check_head(head: bytes) -> None:
     """Looks at the head of one part (rules 3 to 6)."""
-    disposed = False
-    for line in head.split(b"\r\n") if head else ():
+    names: list[bytes] = []
+    for line in head.split(_LINE_END) if head else ():
         found = _LINE.fullmatch(line)
         if found is None:
             raise MultipartError("the head of a part has a line that is no header")
         field, value = found[1].lower(), found[2].strip()
+        names.append(field)
         if field == b"content-disposition":
-            if disposed:
-                raise MultipartError("a part has two dispositions")
-            disposed = True
             _check_name(_name_in(value))
         elif field == b"content-id":
             _check_name(value.strip(b"<>"))
         elif field == b"content-type" and value.lower().startswith(b"multipart"):
             raise MultipartError("a part is a multipart body itself")
+    naming = sum(name in _NAMING for name in names)
+    if names.count(b"content-disposition") > 1 or len(_NAMING_WORD.findall(head)) > naming:
+        raise MultipartError("the head of a part says twice what it is called")
 
 
 def _name_in(disposition: bytes) -> bytes:
@@ -157,7 +169,11 @@ def _name_in(disposition: bytes) -> bytes:
         raise MultipartError("the disposition of a part can be read in two ways")
     stated = [(match[1].lower(), match[2]) for match in _PARAMETER.finditer(found[1])]
     fields = dict(stated)
-    if len(fields) < len(stated) or not _KNOWN.issuperset(fields):
+    if (
+        len(fields) < len(stated)
+        or not _KNOWN.issuperset(fields)
+        or len(_IS.findall(disposition)) > len(stated)
+    ):
         raise MultipartError("the disposition of a part has an unknown or repeated parameter")
     return fields.get(b"name") or fields.get(b"filename") or b""
 

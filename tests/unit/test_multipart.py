@@ -90,6 +90,8 @@ def test_what_the_library_requests_makes_passes() -> None:
     b'Content-Disposition: form-data; filename="a\\\\"; name="_method"', b'Content-Disposition: form-data; filename="_method"',
     FIELD + b"\r\n" + HIDDEN, FIELD + b"\n" + HIDDEN, FIELD + b"\r" + HIDDEN, FIELD + b"\0" + HIDDEN, b"X: a\tb\r\n" + HIDDEN, b"Content-ID: <_method>",
     b'Content-Disposition: attachment; name="_method"', b'Content-Disposition: form-data; name="_method', b"Content-Disposition: form-data, name=_method",
+    b"X-" + HIDDEN, b"X: " + HIDDEN, FIELD + b"\r\nX-Content-ID: _method", b"X: Content-ID: _method", b'Content-Disposition: form-data; filename="a name=_method"',
+    b'Content-Disposition: form-data; name="a"; filename="a; name=_method"', b'Content-Disposition: form-data; name="a name = _method"',
     b"Content-Type: multipart/mixed; boundary=YY", FIELD + b"; size=3", "Content\u2010Disposition: form-data".encode(), b"X" * MAX_HEAD,
 ])  # fmt: skip
 @pytest.mark.parametrize("step", [1, 5, 1 << 20])
@@ -100,8 +102,8 @@ def test_a_part_that_some_parser_calls_a_method_is_refused(head: bytes, step: in
 
 @pytest.mark.parametrize("body", [
     b"", b"a", END, b"a\r\n" + part(FIELD) + END, part(FIELD), part(FIELD) + b"--XX", part(FIELD) + b"--XX-", part(FIELD) + b"--XX\r\nX: y\r\n",
-    part(FIELD) + END + part(HIDDEN) + END, part(FIELD) + END + b"--XX", part(FIELD, content=b"a\n--XX\r\n" + HIDDEN + b"\r\n\r\nv") + END,
-    part(FIELD, content=b"a--XX") + END, part(FIELD, content=b"\r\n--XXX") + END, part(FIELD, content=b"\r\n--XX \r\n" + HIDDEN) + END,
+    part(FIELD) + END + part(HIDDEN) + END, part(FIELD) + END + b"--XX", part(FIELD) + END + HIDDEN + b"\r\n\r\nDELETE\r\n", part(FIELD) + END + b"\r\n", part(FIELD) + b"--XX--\n", part(FIELD, content=b"a\n--XX\r\n" + HIDDEN + b"\r\n\r\nv") + END,
+    part(FIELD, content=b"a--XX") + END, part(b"X: --XX") + END, part(b"X: a", b"--XX") + END, part(FIELD, content=b"\r\n--XXX") + END, part(FIELD, content=b"\r\n--XX \r\n" + HIDDEN) + END,
     part(FIELD).replace(b"\r\n", b"\n") + END, b"--YY\r\n" + HIDDEN + b"\r\n\r\nDELETE\r\n--YY--\r\n", b"--XX\n" + HIDDEN + b"\n\nv\n--XX--\n",
     b"\r\n\r\n" + part(FIELD) + END, b'{"_method": "DELETE"}\r\n' + part(FIELD) + END,
 ])  # fmt: skip
