@@ -53,8 +53,6 @@ def is_handshake(head: Head) -> bool:
 class SocketTurn(Turn):
     """The handshake of a WebSocket and, once it is accepted, its messages; `scope` has the type `websocket`."""
 
-    __slots__ = ("_closed", "_connected", "_key", "_messages", "_partial", "_protocol", "_text")
-
     def __init__(self, connection: "ClientConnection", head: Head) -> None:
         super().__init__(connection, head)
         offered = _values(head.headers, b"sec-websocket-protocol")

@@ -13,7 +13,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
@@ -62,55 +62,34 @@ class Turn:
         stood_still: whether nothing of the body came for too long.
     """
 
-    __slots__ = (
-        "_chunked",
-        "_chunks",
-        "_connection",
-        "_ended",
-        "_error",
-        "_expects",
-        "_headers",
-        "_headless",
-        "_left",
-        "_newer",
-        "_octets",
-        "_pieces",
-        "_told",
-        "_waiter",
-        "_whole",
-        "answering",
-        "fault",
-        "gone",
-        "held",
-        "more_headers",
-        "on_gone",
-        "receiving",
-        "scope",
-        "status",
-        "stood_still",
-    )  # fmt: skip
+    # not slots but defaults of the class: most requests set few of these, and one is made for each
+    fault: GatewayError | None = None
+    status = 0
+    answering = gone = stood_still = False
+    more_headers: Sequence[Pair] = ()
+    on_gone: Callable[[], None] | None = None
+    receiving = NOT_WAITING
+    held = 0
+    _chunks: Chunks | None = None
+    _left = _octets = 0
+    _whole = True
+    _expects = _ended = _chunked = _told = False
+    _waiter: asyncio.Future[None] | None = None
+    _error: Exception | None = None
+    _headers: Sequence[Pair] | None = None
+    _pieces: list[bytes]
 
     def __init__(self, connection: "ClientConnection", head: Head, fault: GatewayError | None = None) -> None:
         self._connection = connection
-        length = head.length
         self._newer = head.newer
         self._headless = head.method == "HEAD"
-        self._chunks = Chunks(MAX_OVERHEAD) if length is None else None
-        self._left = length or 0
-        self._whole = length == 0
-        self._expects = head.expects and not self._whole
-        self._pieces: list[bytes] = []
-        self._waiter: asyncio.Future[None] | None = None
-        self._error: Exception | None = None
-        self._headers: list[Pair] | None = None
-        self._ended = self._chunked = self._told = False
-        self._octets = self.held = 0
-        self.fault = fault
-        self.status = 0
-        self.answering = self.gone = self.stood_still = False
-        self.more_headers: list[Pair] = []
-        self.on_gone: Callable[[], None] | None = None
-        self.receiving = NOT_WAITING
+        if head.length != 0:
+            self._whole = False
+            self._left = head.length or 0
+            self._chunks = Chunks(MAX_OVERHEAD) if head.length is None else None
+            self._expects = head.expects
+        if fault is not None:
+            self.fault = fault
         self.scope: Scope = {
             "type": "http",
             "asgi": _ASGI,
@@ -148,15 +127,22 @@ class Turn:
         while True:
             if self._error is not None:
                 raise self._error
-            if self._pieces or (self._whole and not self._told):
-                piece, self._told = b"".join(self._pieces), self._whole
-                self._pieces.clear()
+            if self.held or (self._whole and not self._told):
+                piece, self._told = self._gathered(), self._whole
                 self.held = 0
                 self._connection.read_on()
                 return {"type": "http.request", "body": piece, "more_body": not self._told}
             if self.gone:
                 return {"type": "http.disconnect"}
             await self._wait()
+
+    def _gathered(self) -> bytes:
+        """Takes what of the body waits."""
+        if not self.held:
+            return b""
+        piece = b"".join(self._pieces)
+        self._pieces = []
+        return piece
 
     async def send(self, message: Message) -> None:
         """Takes a message of the answer; returns when the client has taken enough of what came before.
@@ -168,7 +154,8 @@ class Turn:
             raise ClientGoneError(sent=True)
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._headers = [*message.get("headers", ()), *self.more_headers]
+            headers = message.get("headers", ())
+            self._headers = [*headers, *self.more_headers] if self.more_headers else headers
             return
         body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
@@ -281,12 +268,15 @@ class Turn:
         self._octets += len(piece)
         limit = self._connection.limits.body
         if self._octets > limit:
-            self._pieces.clear()
+            self._pieces, self.held = [], 0
             self.fail(BodyBoundError(Reason.BODY_TOO_LARGE, f"more than {limit} bytes"))
             self._connection.close_after()
             return
         if piece:
-            self._pieces.append(piece)
+            if self.held:
+                self._pieces.append(piece)
+            else:
+                self._pieces = [piece]
             self.held += len(piece)
         if piece or self._whole:
             self._wake()

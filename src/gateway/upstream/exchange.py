@@ -44,24 +44,21 @@ SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "PROPFIND"))
 class Exchange:
     """An asynchronous context manager: sends the request on the way in, ends the exchange on the way out."""
 
-    __slots__ = (
-        "_chunks", "_connection", "_error", "_loop", "_outbound", "_parser", "_patience", "_paused", "_pool", "_settings",
-        "_stuck", "_upload", "_waiter", "_waiting", "_whole",
-    )  # fmt: skip
+    # not slots but defaults of the class: most exchanges set few of these, and one is made for each request
+    _connection: Connection | None = None
+    _upload: Upload | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _error: Exception | None = None
+    _waiting = 0
+    _whole = _stuck = _paused = False
 
     def __init__(self, pool: Pool, settings: UpstreamSettings, outbound: Outbound) -> None:
         self._pool = pool
         self._settings = settings
         self._outbound = outbound
-        self._loop = asyncio.get_running_loop()
+        self._loop = pool.loop
         self._patience = settings.read_timeout if outbound.read_timeout is None else outbound.read_timeout
-        self._connection: Connection | None = None
-        self._upload: Upload | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._error: Exception | None = None
         self._chunks: deque[bytes] = deque()
-        self._waiting = 0
-        self._whole = self._stuck = self._paused = False
 
     async def __aenter__(self) -> Answer:
         """Sends the request and returns the answer when its head is there.

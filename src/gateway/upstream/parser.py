@@ -14,6 +14,7 @@ Rules:
 7. Trailers are dropped (RFC 9110 6.5.1) and bounded like a head.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from httptools import HttpResponseParser
@@ -48,22 +49,20 @@ class AnswerParser:
         keep_alive: the backend lets the connection be used again.
     """
 
-    __slots__ = (
-        "_chunks", "_headless", "_interim", "_left", "_max_head", "_max_headers", "_mode", "_partial", "complete", "fields",
-        "headers", "keep_alive", "status", "stray",
-    )  # fmt: skip
+    # not slots but defaults of the class: one is made for each request
+    status = 0
+    headers: Sequence[heads.Pair] = ()
+    fields: Mapping[bytes, bytes] = {}
+    complete = stray = keep_alive = False
+    _mode = _HEAD
+    _partial = b""
+    _interim = _left = 0
+    _chunks: Chunks
 
     def __init__(self, method: str, max_head: int, max_headers: int) -> None:
-        self.status = 0
-        self.headers: list[heads.Pair] = []
-        self.fields: dict[bytes, bytes] = {}
-        self.complete = self.stray = self.keep_alive = False
         self._headless = method == "HEAD"
         self._max_head = max_head
         self._max_headers = max_headers
-        self._mode = _HEAD
-        self._partial = b""
-        self._interim = self._left = 0
 
     @property
     def begun(self) -> bool:

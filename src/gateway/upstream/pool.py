@@ -32,6 +32,7 @@ class Pool:
     """The connections of one worker to one upstream.
 
     Attributes:
+        loop: where they live.
         answer_peak: the most bytes of one answer that ever waited in the process for a client.
         refused: requests that found the queue full or waited in it too long.
         upload_peak: the most bytes of one request that ever waited in the process for the backend.
@@ -41,7 +42,8 @@ class Pool:
         self._settings = settings
         self._endpoint = settings.endpoint
         self._tls = _tls(settings) if self._endpoint.tls else None
-        self._outbox = Outbox(asyncio.get_running_loop())
+        self.loop = asyncio.get_running_loop()
+        self._outbox = Outbox(self.loop)
         self._taken = 0
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -146,7 +148,7 @@ class Pool:
         if connection is None:
             self._taken -= 1
         else:
-            connection.deadline = asyncio.get_running_loop().time() + self._settings.idle_timeout
+            connection.deadline = self.loop.time() + self._settings.idle_timeout
             self._idle.append(connection)
 
     async def _queue(self) -> Connection | None:
