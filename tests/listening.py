@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from gateway.downstream import App, ClientGoneError, Listener, Turn
+from gateway.downstream import App, Listener, Turn
+from gateway.errors import ClientGoneError
 from gateway.settings.sections import LimitsSection, ServerSection
 
 GET: Final = b"GET / HTTP/1.1\r\nhost: gw.example\r\n\r\n"

@@ -8,9 +8,8 @@ from typing import Final
 import msgspec
 from starlette.types import Receive
 
-from gateway.downstream import ClientGoneError
 from gateway.effects import Effects
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.forward import Client, body_of, forward
 from gateway.headers import Forwarding, Pair, request_headers
 from gateway.identity import Identity

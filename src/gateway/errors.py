@@ -20,6 +20,18 @@ class GatewayError(Exception):
         self.detail = detail
 
 
+class ClientGoneError(Exception):
+    """The client left; there is nobody to answer.
+
+    Attributes:
+        sent: whether the backend may have seen the request; see `gateway.upstream.UpstreamError`.
+    """
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__("the client left")
+        self.sent = sent
+
+
 class ConfigurationError(Exception):
     """The operator's files are wrong; carries every problem found, each with its place.
 

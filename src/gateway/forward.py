@@ -4,7 +4,8 @@ Rules:
 
 1. Nothing is held: pieces go on as they come. Only a body of known, small length is gathered first, so that a slow client
    does not take a backend's connection meanwhile.
-2. The client hears nothing before the backend's head is there and `on_answer` has settled what it makes true.
+2. The client hears nothing before the backend's head is there and, where there is one, `on_answer` has settled what it makes true; where
+   there is none, the answer goes from connection to connection as it comes (`gateway.upstream.relay`).
 3. A client that leaves ends the backend's work; but `on_answer`, once begun, is finished first, since it may be writing.
    `detached` defers that from the start: what a success makes true must not depend on who still listens. A body
    that the client breaks off ends the work in any case.
@@ -13,18 +14,17 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from starlette.types import Message, Receive, Send
 
 from gateway.caching import for_caches
-from gateway.downstream import ClientGoneError
-from gateway.errors import GatewayError
-from gateway.headers import response_headers
+from gateway.errors import ClientGoneError, GatewayError
+from gateway.headers import Pair, response_headers
 from gateway.reasons import Reason
-from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream
+from gateway.upstream import Answer, Outbound, Receiver, RelayBrokenError, UploadBrokenError, Upstream
 
 SMALL_BODY: Final = 65536
 """Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
@@ -36,16 +36,8 @@ _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 OnAnswer = Callable[[Answer], Awaitable[Answer]]
 
 
-class Client(Protocol):
-    """Who asked, as far as an answer is carried to it; `gateway.downstream.Turn` is one.
-
-    Attributes:
-        on_gone: called if the client leaves while nobody waits for its body.
-        gone: whether it has left.
-    """
-
-    on_gone: Callable[[], None] | None
-    gone: bool
+class Client(Receiver, Protocol):
+    """Who asked, as far as an answer is carried to it; `gateway.downstream.Turn` is one."""
 
     async def receive(self) -> Message:
         """Returns the next piece of its body."""
@@ -143,12 +135,13 @@ async def forward(
     """
     if outbound.body is not None:
         outbound = await _gathered(outbound)
+    if on_answer is None:
+        return await _relay(outbound, upstream, client, shared=shared)
     watch = _Watch(client, held=detached)
     try:
         async with upstream.exchange(outbound) as answer:
-            if on_answer is not None:
-                watch.hold()
-                answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
+            watch.hold()
+            answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
             watch.let_go()
             return await _carry(answer, outbound, client.send, shared=shared)
     except asyncio.CancelledError:
@@ -156,6 +149,20 @@ async def forward(
         raise
     finally:
         watch.end()
+
+
+async def _relay(outbound: Outbound, upstream: Upstream, client: Client, *, shared: bool) -> Carried:
+    """Lets the answer go to the client as it comes."""
+    links, request_id = outbound.links, outbound.request_id
+
+    def told(headers: Sequence[Pair]) -> list[Pair]:
+        return for_caches(response_headers(headers, request_id, links), shared=shared)
+
+    relay = upstream.relay(outbound, client, told)
+    try:
+        return Carried(await relay.run(), relay.octets)
+    except RelayBrokenError as error:
+        raise BrokenOffError(str(error)) from error.__cause__
 
 
 async def _gathered(outbound: Outbound) -> Outbound:

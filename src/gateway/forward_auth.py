@@ -31,8 +31,8 @@ from typing import Final, NamedTuple
 from starlette.types import Scope
 
 from gateway.case import Case
-from gateway.downstream import App, ClientGoneError, Turn
-from gateway.errors import GatewayError
+from gateway.downstream import App, Turn
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.headers import identity_headers
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict

@@ -19,9 +19,9 @@ from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
 from gateway.case import Case
 from gateway.cutting import Carrying
-from gateway.downstream import ClientGoneError, Turn
+from gateway.downstream import Turn
 from gateway.effects import Effects
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
 from gateway.limits import Told, rate_headers

@@ -29,8 +29,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.caching import for_caches
 from gateway.carry import Passage, headers_for, links_for
-from gateway.downstream import ClientGoneError
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.headers import Pair, response_headers
 from gateway.identity import Identity, Proof
 from gateway.inbound import Inbound

@@ -6,7 +6,8 @@ from typing import Any, Final
 import pytest
 
 from backends import LOOPS
-from gateway.downstream import ClientGoneError, Turn
+from gateway.downstream import Turn
+from gateway.errors import ClientGoneError
 from gateway.reasons import Reason
 from listening import GET, PATIENCE, Peer, answer, body_of, connected, echo, listening, peer
 from upstreams import MIB, until

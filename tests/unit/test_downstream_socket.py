@@ -13,10 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from backends import LOOPS
-from gateway.downstream import ClientGoneError, Listener, Turn
+from gateway.downstream import Listener, Turn
 from gateway.downstream.reading import Head
 from gateway.downstream.socket import is_handshake
 from gateway.downstream.turn import READ_BUFFER
+from gateway.errors import ClientGoneError
 from listening import GET, PATIENCE, Peer, answer, connected, listening, peer
 from upstreams import MIB, until
 

@@ -1,15 +1,14 @@
 """Carrying a request and its answer between a client and a backend on a real socket."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from backends import LOOPS, OK, Visit, answering, once
 from gateway.caching import VARY
-from gateway.downstream import ClientGoneError
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.forward import (
     SMALL_BODY,
     BrokenOffError,
@@ -50,6 +49,7 @@ class Client:
         ]
         self._waiter: asyncio.Future[None] | None = None
         self.on_gone: Callable[[], None] | None = None
+        self.on_drained: Callable[[], None] | None = None
         self.gone = False
         self.heard: list[dict[str, Any]] = []
         self.taking = asyncio.Event()
@@ -73,6 +73,20 @@ class Client:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return {"type": "http.disconnect"}
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it takes nothing for now."""
+        return not self.taking.is_set()
+
+    def begin(self, status: int, headers: Sequence[tuple[bytes, bytes]], piece: bytes, *, more: bool) -> None:
+        """Gets the head and the first piece of an answer."""
+        self.heard.append({"type": "http.response.start", "status": status, "headers": headers})
+        self.go_on(piece, more=more)
+
+    def go_on(self, piece: bytes, *, more: bool) -> None:
+        """Gets another piece."""
+        self.heard.append({"type": "http.response.body", "body": piece, "more_body": more})
 
     async def send(self, message: Any) -> None:
         """Takes a message."""
@@ -256,10 +270,10 @@ async def test_a_client_that_leaves_ends_the_backends_work(begun: bytes, *, with
 
 
 async def test_a_client_that_takes_nothing_and_leaves_is_noticed() -> None:
-    """A client is watched while the server cannot send to it."""
+    """A client is watched while it takes nothing of an answer that has more for it."""
     client = Client()
     client.taking.clear()
-    async with backend_of(answering(OK)) as (_, upstream):
+    async with backend_of(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")) as (_, upstream):
         task = asyncio.create_task(forward(get(), upstream, client))
         await asyncio.sleep(0.01)
         client.leave()
@@ -400,9 +414,15 @@ async def test_64_mib_both_ways_are_never_held() -> None:
             await asyncio.sleep(0)
             return await super().receive()
 
-        async def send(self, message: Any) -> None:
-            await asyncio.sleep(0)
-            octets.append(len(message.get("body", b"")))
+        def go_on(self, piece: bytes, *, more: bool) -> None:  # noqa: ARG002 - as of a client
+            octets.append(len(piece))
+            self.taking.clear()
+            asyncio.get_running_loop().call_later(0.0001, self._takes)
+
+        def _takes(self) -> None:
+            self.taking.set()
+            if self.on_drained is not None:
+                self.on_drained()
 
     async def script(visit: Visit) -> None:
         await visit.head()
@@ -421,7 +441,7 @@ async def test_64_mib_both_ways_are_never_held() -> None:
         assert carried == Carried(200, 64 * MIB)
         assert sum(octets) == 64 * MIB
         assert upstream.pool.upload_peak < MIB // 2
-        assert upstream.pool.answer_peak < MIB // 2
+        assert max(octets) < MIB // 2
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateway.carry import Passage
-from gateway.downstream import ClientGoneError
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.identity import ANONYMOUS, Identity, Proof
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound

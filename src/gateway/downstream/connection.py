@@ -18,11 +18,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from gateway.downstream.errors import ClientGoneError
 from gateway.downstream.reading import Head, read_head
 from gateway.downstream.socket import SocketTurn, is_handshake
 from gateway.downstream.turn import READ_BUFFER, Turn
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.heads import END
 from gateway.reasons import Reason
 
@@ -124,6 +123,8 @@ class ClientConnection(asyncio.Protocol):
         self.stuck = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+        if self._turn is not None and self._turn.on_drained is not None:
+            self._turn.on_drained()
         self.read_on()
 
     def write(self, data: bytes) -> None:

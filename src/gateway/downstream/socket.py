@@ -21,9 +21,9 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 from websockets.utils import accept_key
 
-from gateway.downstream.errors import ClientGoneError
 from gateway.downstream.reading import Head
 from gateway.downstream.turn import READ_BUFFER, Turn
+from gateway.errors import ClientGoneError
 from gateway.heads import Pair
 
 if TYPE_CHECKING:

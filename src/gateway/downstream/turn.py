@@ -21,9 +21,9 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import Message, Scope
 
 from gateway.chunks import ChunkError, Chunks
-from gateway.downstream.errors import BodyBoundError, ClientGoneError
+from gateway.downstream.errors import BodyBoundError
 from gateway.downstream.reading import Head
-from gateway.errors import GatewayError
+from gateway.errors import ClientGoneError, GatewayError
 from gateway.heads import Pair
 from gateway.reasons import Reason
 
@@ -55,6 +55,7 @@ class Turn:
         status: of the answer; 0 until it has begun.
         answering: whether the client may have got a part of the answer.
         more_headers: go into the answer's head beside its own.
+        on_drained: called when the client has taken enough of what it was sent.
         on_gone: called once if the client leaves while nobody waits for its body.
         gone: whether it has left.
         held: bytes of the body that wait for the application.
@@ -67,6 +68,7 @@ class Turn:
     status = 0
     answering = gone = stood_still = False
     more_headers: Sequence[Pair] = ()
+    on_drained: Callable[[], None] | None = None
     on_gone: Callable[[], None] | None = None
     receiving = NOT_WAITING
     held = 0
@@ -153,26 +155,59 @@ class Turn:
         if self.gone:
             raise ClientGoneError(sent=True)
         if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = message.get("headers", ())
-            self._headers = [*headers, *self.more_headers] if self.more_headers else headers
+            self.status, self._headers = message["status"], message.get("headers", ())
             return
-        body: bytes = message.get("body", b"")
+        piece: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
+        if self.answering:
+            self.go_on(piece, more=more)
+        elif self._headers is None:
+            raise RuntimeError("a body before its head")
+        else:
+            self.begin(self.status, self._headers, piece, more=more)
+        if more and self._connection.stuck:
+            await self._connection.drained()
+
+    def begin(self, status: int, headers: Sequence[Pair], piece: bytes, *, more: bool) -> None:
+        """Writes the head with the first piece of the body, or the whole (rules 1 and 2); waits for nothing."""
+        self.status, self.answering, self._ended = status, True, not more
         connection = self._connection
-        if not self.answering:
-            self.answering = True
-            body = self._begin(body, more=more)
-        elif self._headless:
-            body = b""
-        elif self._chunked:
-            body = _chunk(body) if more else _chunk(body) + b"0\r\n\r\n"
-        if body:
-            connection.write(body)
-        if not more:
-            self._ended = True
-        elif connection.stuck:
-            await connection.drained()
+        if self.more_headers:
+            headers = [*headers, *self.more_headers]
+        named = dict(headers)
+        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status]
+        lines.extend(map(_COLON.join, headers))
+        headless = self._headless = self._headless or status in _BODILESS
+        if b"content-length" not in named and not headless:
+            lines += self._framing(len(piece), more=more)
+        if b"date" not in named:
+            lines.append(b"date: " + connection.date)
+        if b"connection" in named:
+            connection.close_after()  # the application says nothing else of it
+        elif connection.closes or not self._whole:
+            connection.close_after()  # an answer to what has not come whole is the last, even if the rest comes
+            lines.append(b"connection: close")
+        elif not self._newer:
+            lines.append(b"connection: keep-alive")
+        lines.append(b"\r\n")
+        connection.write(b"\r\n".join(lines))
+        if piece and not headless:
+            connection.write(_chunk(piece) if self._chunked else piece)
+
+    def go_on(self, piece: bytes, *, more: bool) -> None:
+        """Writes another piece, or the last one; waits for nothing."""
+        self._ended = not more
+        if self._headless:
+            return
+        if self._chunked:
+            piece = _chunk(piece) if more else _chunk(piece) + b"0\r\n\r\n"
+        if piece:
+            self._connection.write(piece)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether as much waits for the client as may (rule 3)."""
+        return self._connection.stuck
 
     @property
     def asgi(self) -> Scope:
@@ -217,32 +252,6 @@ class Turn:
     def abort(self) -> None:
         """Ends the client's connection at once."""
         self._connection.abort()
-
-    def _begin(self, body: bytes, *, more: bool) -> bytes:
-        """Writes the head, and returns how the first piece is written behind it (rules 1 and 2)."""
-        if self._headers is None:
-            raise RuntimeError("a body before its head")
-        headers, connection = self._headers, self._connection
-        named = dict(headers)
-        lines = [_STATUS_LINES.get(self.status) or b"HTTP/1.1 %d " % self.status]
-        lines.extend(map(_COLON.join, headers))
-        self._headless = self._headless or self.status in _BODILESS
-        if b"content-length" not in named and not self._headless:
-            lines += self._framing(len(body), more=more)
-        if b"date" not in named:
-            lines.append(b"date: " + connection.date)
-        if b"connection" in named:
-            connection.close_after()  # the application says nothing else of it
-        elif connection.closes or not self._whole:
-            connection.close_after()  # an answer to what has not come whole is the last, even if the rest comes
-            lines.append(b"connection: close")
-        elif not self._newer:
-            lines.append(b"connection: keep-alive")
-        lines.append(b"\r\n")
-        connection.write(b"\r\n".join(lines))
-        if self._headless:
-            return b""
-        return _chunk(body) if self._chunked else body
 
     def _framing(self, length: int, *, more: bool) -> list[bytes]:
         if not more:

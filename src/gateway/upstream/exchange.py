@@ -69,17 +69,8 @@ class Exchange:
             UploadBrokenError: rule 4.
             Exception: what the iterator of the body raised.
         """
-        head = self._outbound.head()
-        connection = self._connection = await self._pool.acquire()
         try:
-            try:
-                await self._ask(connection, head)
-            except UpstreamDownError:
-                if not connection.used or self._outbound.body or self._outbound.method not in SAFE:
-                    raise
-                self._connection = self._error = None
-                self._connection = await self._pool.replace(connection)
-                await self._ask(self._connection, head)
+            await self._asked()
         except BaseException:
             self._finish()
             raise
@@ -132,8 +123,6 @@ class Exchange:
         except UpstreamError as error:
             self._fail(error)
             return
-        if piece:
-            self._buffer(piece)
         if parser.stray and self._connection is not None:
             self._connection.cut()
         if self._upload is not None and parser.status and not self._whole:
@@ -142,7 +131,7 @@ class Exchange:
             self._set_deadline()
         elif self._connection is not None:
             self._connection.deadline = math.inf
-        self._wake()
+        self._arrived(piece)
 
     def finished(self) -> None:
         """Called by the connection when the backend ended the stream."""
@@ -153,7 +142,7 @@ class Exchange:
             return
         if self._upload is not None and not self._whole:
             self._upload.stop()
-        self._wake()
+        self._arrived(b"")
 
     def lost(self, error: Exception | None) -> None:
         """Called by the connection when it is gone."""
@@ -198,8 +187,21 @@ class Exchange:
         """Called by the upload when the body broke off (rule 4)."""
         self._fail(error)
 
+    async def _asked(self) -> None:
+        """Asks, and asks again where rule 2 has it so; returns when enough of an answer is there."""
+        head = self._outbound.head()
+        connection = self._connection = self._pool.take() or await self._pool.acquire()
+        try:
+            await self._ask(connection, head)
+        except UpstreamDownError:
+            if not connection.used or self._outbound.body or self._outbound.method not in SAFE:
+                raise
+            self._connection = self._error = None
+            self._connection = await self._pool.replace(connection)
+            await self._ask(self._connection, head)
+
     async def _ask(self, connection: Connection, head: bytes) -> None:
-        """Writes the request, or its head and leaves the rest to an upload; returns when the head of an answer is there."""
+        """Writes the request, or its head and leaves the rest to an upload; returns when enough of an answer is there."""
         settings, body = self._settings, self._outbound.body
         self._parser = AnswerParser(self._outbound.method, settings.max_head_bytes, settings.max_headers)
         connection.traffic = self
@@ -214,8 +216,12 @@ class Exchange:
             self._upload = Upload(self, connection.transport, body, self._outbound.length)
             if self._stuck:
                 self._upload.pause()
-        while not self._parser.status:
+        while not self._is_enough():
             await self._wait()
+
+    def _is_enough(self) -> bool:
+        """Whether what has come of the answer is what is waited for: here, its head."""
+        return bool(self._parser.status)
 
     async def _wait(self) -> None:
         """Returns when something happened; raises what went wrong."""
@@ -238,6 +244,12 @@ class Exchange:
             self._connection.cut()
         if self._upload is not None:
             self._upload.stop()
+        self._wake()
+
+    def _arrived(self, piece: bytes) -> None:
+        """Keeps what came of the body until it is asked for (rule 5), and wakes who waits."""
+        if piece:
+            self._buffer(piece)
         self._wake()
 
     def _buffer(self, piece: bytes) -> None:

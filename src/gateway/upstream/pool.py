@@ -72,6 +72,10 @@ class Pool:
         """Requests waiting for a connection now."""
         return len(self._waiting)
 
+    def take(self) -> Connection | None:
+        """Returns an idle connection that is the caller's until `release`; None if `acquire` is to be asked."""
+        return None if self._closed or self._waiting else self._take_idle()
+
     async def acquire(self) -> Connection:
         """Returns a connection that is the caller's until `release`.
 

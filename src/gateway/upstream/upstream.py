@@ -3,6 +3,7 @@
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.outbound import Outbound
 from gateway.upstream.pool import Pool
+from gateway.upstream.relay import Receiver, Relay, Told
 from gateway.upstream.settings import UpstreamSettings
 from gateway.upstream.websocket import WebSockets
 
@@ -30,6 +31,16 @@ class Upstream:
             GatewayError: on entering; see `Exchange.__aenter__`.
         """
         return Exchange(self.pool, self.settings, request)
+
+    def relay(self, request: Outbound, receiver: Receiver, told: Told) -> Relay:
+        """Returns what asks the backend and carries its answer, once it is `run`.
+
+        Args:
+            request: what is asked.
+            receiver: who gets the answer.
+            told: makes its headers.
+        """
+        return Relay(self.pool, self.settings, request, receiver, told)
 
     async def close(self) -> None:
         """Cuts all connections; exchanges under way fail."""
