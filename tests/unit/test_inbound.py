@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.inbound import NAMING, Bounds, Inbound
+from gateway.inbound import NAMING, Bounds, Inbound, _path_oddities, _plain_segments, _segments
 from gateway.reasons import Reason
 from models.networks import NetworkSet
 
@@ -46,6 +48,24 @@ def test_a_target_with_two_readings_is_refused(path: bytes) -> None:
         inbound(path)
 
     assert caught.value.reason is Reason.BAD_TARGET
+
+
+def test_a_target_of_a_query_alone_is_refused() -> None:
+    """A server may hand over path and query together; without a path nothing is asked for."""
+    with pytest.raises(GatewayError, match="bad-target"):
+        inbound(b"?a=1")
+
+
+PIECES = [b"/", b".", b"..", b"a", b"~", b";", b"%2e", b"%2F", b"%5c", b"%41", b"\\", b" ", b"\xe9"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join))
+def test_a_plain_path_reads_as_it_does_at_a_closer_look(path: bytes) -> None:
+    """What is read quickly has the segments that a closer look finds, is refused by no rule, and has no oddity."""
+    segments = _plain_segments(path)
+
+    if segments is not None:
+        assert (_segments(path), _path_oddities(path)) == (segments, frozenset())
 
 
 PLAIN = {
@@ -249,6 +269,15 @@ def test_a_server_that_gives_no_raw_path_is_refused() -> None:
     """Without the raw bytes nothing can be judged."""
     with pytest.raises(GatewayError):
         inbound(None)
+
+
+def test_a_header_that_came_twice_has_no_one_value() -> None:
+    """One that may be repeated is refused when somebody asks for its value; the others are not touched by that."""
+    seen = inbound(b"/a", (b"accept", b"a"), (b"accept", b"b"), (b"range", b"bytes=0-"))
+
+    assert (seen.header(b"range"), seen.header(b"cookie")) == (b"bytes=0-", None)
+    with pytest.raises(GatewayError, match="`accept` came 2 times"):
+        seen.header(b"accept")
 
 
 @pytest.mark.parametrize("query", [b"%74ree=", b"a=1&%7e=2", b"d%65lete"])

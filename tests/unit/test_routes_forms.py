@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.routes.forms import MAX_ID, IdError, ObjectForm, folded
+from gateway.routes.forms import _BAD, MAX_ID, IdError, ObjectForm, folded
 from gateway.routes.patterns import Pattern
 from models.records import ObjectKey
 
@@ -147,3 +147,19 @@ def test_canonical_equivalents_are_one_object(text: str) -> None:
     for form in ("NFC", "NFD"):
         assert CANONICAL.of_text("/" + unicodedata.normalize(form, text)) == key
     assert folded(text) == folded(text.casefold())
+
+
+@given(
+    st.lists(
+        st.sampled_from(["/", ".", "a", "%", "%2f", "%25", "\x00", "\x7f", "\xe9", "\ud800", " "]), max_size=4
+    ).map("".join)
+)
+def test_an_id_taken_as_it_is_would_pass_a_closer_look(text: str) -> None:
+    """The form that changes nothing takes exactly the texts of rules 2 and 5, as they are."""
+    try:
+        taken = ObjectForm("asset").of_text(text)
+    except IdError:
+        taken = None
+
+    is_id = text and not text.startswith("/") and not _BAD.search(text)
+    assert taken == (ObjectKey("asset", text) if is_id else None)
