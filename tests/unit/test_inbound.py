@@ -1,10 +1,9 @@
 """Tests of gateway.inbound: what is refused, what passes, and that nothing is repaired."""
 
+from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
 from gateway.inbound import NAMING, Bounds, Inbound, _path_oddities, _plain_segments, _segments
@@ -56,16 +55,17 @@ def test_a_target_of_a_query_alone_is_refused() -> None:
         inbound(b"?a=1")
 
 
-PIECES = [b"/", b".", b"..", b"a", b"~", b";", b"%2e", b"%2F", b"%5c", b"%41", b"\\", b" ", b"\xe9"]
+PIECES = [b"", b"/", b".", b"..", b"a", b"~", b";", b"%2e", b"%2F", b"%5c", b"%41", b"\\", b" ", b"\xe9"]
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join))
-def test_a_plain_path_reads_as_it_does_at_a_closer_look(path: bytes) -> None:
+def test_a_plain_path_reads_as_it_does_at_a_closer_look() -> None:
     """What is read quickly has the segments that a closer look finds, is refused by no rule, and has no oddity."""
-    segments = _plain_segments(path)
+    paths = {b"/" + b"".join(pieces) for pieces in product(PIECES, repeat=4)}
+    quick = {path: segments for path in paths if (segments := _plain_segments(path)) is not None}
 
-    if segments is not None:
-        assert (_segments(path), _path_oddities(path)) == (segments, frozenset())
+    assert len(quick) > 100
+    assert {path: _segments(path) for path in quick} == quick
+    assert not any(_path_oddities(path) for path in quick)
 
 
 PLAIN = {
