@@ -236,7 +236,7 @@ def _plain_segments(path: bytes) -> tuple[str, ...] | None:
     if path.translate(None, _PLAIN_PATH):
         return None
     text = path.decode("ascii")  # `in` is ten times as fast on text as on bytes
-    if text[0] != "/" or "//" in text or "/." in text:
+    if text[:1] != "/" or "//" in text or "/." in text:
         return None
     return tuple(text[1:].split("/"))
 

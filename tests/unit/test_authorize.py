@@ -67,6 +67,12 @@ def test_all_allowed_targets_allow(policy: Policy) -> None:
     verdict = judge(policy, studio(), Target("read", CLIP), Target("read", TOP))
 
     assert (verdict.allowed, verdict.deciding.object) == (True, CLIP)
+    assert verdict.named == (f"read {CLIP}", f"read {TOP}")
+
+
+def test_the_callers_domain_is_named_by_a_dash(policy: Policy) -> None:
+    """The audit tells a request that names no object from one that does."""
+    assert judge(policy, studio()).named == ("read -",)
 
 
 def test_a_verdict_about_nothing_allows_nothing() -> None:

@@ -1,11 +1,12 @@
 """Tests of gateway.inbound: what is refused, what passes, and that nothing is repaired."""
 
+from itertools import product
 from typing import Any
 
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.inbound import NAMING, Bounds, Inbound
+from gateway.inbound import NAMING, Bounds, Inbound, _path_oddities, _plain_segments, _segments
 from gateway.reasons import Reason
 from models.networks import NetworkSet
 
@@ -46,6 +47,25 @@ def test_a_target_with_two_readings_is_refused(path: bytes) -> None:
         inbound(path)
 
     assert caught.value.reason is Reason.BAD_TARGET
+
+
+def test_a_target_of_a_query_alone_is_refused() -> None:
+    """A server may hand over path and query together; without a path nothing is asked for."""
+    with pytest.raises(GatewayError, match="bad-target"):
+        inbound(b"?a=1")
+
+
+PIECES = [b"", b"/", b".", b"..", b"a", b"~", b";", b"%2e", b"%2F", b"%5c", b"%41", b"\\", b" ", b"\xe9"]
+
+
+def test_a_plain_path_reads_as_it_does_at_a_closer_look() -> None:
+    """What is read quickly has the segments that a closer look finds, is refused by no rule, and has no oddity."""
+    paths = {b"/" + b"".join(pieces) for pieces in product(PIECES, repeat=4)}
+    quick = {path: segments for path in paths if (segments := _plain_segments(path)) is not None}
+
+    assert len(quick) > 100
+    assert {path: _segments(path) for path in quick} == quick
+    assert not any(_path_oddities(path) for path in quick)
 
 
 PLAIN = {
@@ -249,6 +269,15 @@ def test_a_server_that_gives_no_raw_path_is_refused() -> None:
     """Without the raw bytes nothing can be judged."""
     with pytest.raises(GatewayError):
         inbound(None)
+
+
+def test_a_header_that_came_twice_has_no_one_value() -> None:
+    """One that may be repeated is refused when somebody asks for its value; the others are not touched by that."""
+    seen = inbound(b"/a", (b"accept", b"a"), (b"accept", b"b"), (b"range", b"bytes=0-"))
+
+    assert (seen.header(b"range"), seen.header(b"cookie")) == (b"bytes=0-", None)
+    with pytest.raises(GatewayError, match="`accept` came 2 times"):
+        seen.header(b"accept")
 
 
 @pytest.mark.parametrize("query", [b"%74ree=", b"a=1&%7e=2", b"d%65lete"])

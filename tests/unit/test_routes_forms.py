@@ -2,12 +2,13 @@
 
 import sys
 import unicodedata
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.routes.forms import MAX_ID, IdError, ObjectForm, folded
+from gateway.routes.forms import _BAD, MAX_ID, IdError, ObjectForm, folded
 from gateway.routes.patterns import Pattern
 from models.records import ObjectKey
 
@@ -147,3 +148,16 @@ def test_canonical_equivalents_are_one_object(text: str) -> None:
     for form in ("NFC", "NFD"):
         assert CANONICAL.of_text("/" + unicodedata.normalize(form, text)) == key
     assert folded(text) == folded(text.casefold())
+
+
+@pytest.mark.parametrize("first", ["", "/", "a"])
+def test_an_id_taken_as_it_is_would_pass_a_closer_look(first: str) -> None:
+    """The form that changes nothing takes exactly the texts of rules 2 and 5, as they are."""
+    form = ObjectForm("asset")
+    pieces = ["", "/", ".", "%", "2", "f", "5", "\x00", "\x7f", "\xe9", "\ud800", " "]
+    for text in {first + "".join(more) for more in product(pieces, repeat=3)}:
+        if text and not text.startswith("/") and not _BAD.search(text):
+            assert form.of_text(text) == ObjectKey("asset", text)
+        else:
+            with pytest.raises(IdError):
+                form.of_text(text)
