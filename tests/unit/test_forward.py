@@ -256,7 +256,7 @@ async def test_a_client_that_leaves_ends_the_backends_work(begun: bytes, *, with
 
 
 async def test_a_client_that_takes_nothing_and_leaves_is_noticed() -> None:
-    """A client is watched while the server cannot send to it."""
+    """A client is watched while nothing can be sent to it."""
     client = Client()
     client.taking.clear()
     async with backend_of(answering(OK)) as (_, upstream):
@@ -458,10 +458,10 @@ async def test_framing_with_two_readings_is_refused(headers: list[tuple[bytes, b
 
 
 class Bounded(Client):
-    """A client whose server finds at the end of `body` that there is too much of it."""
+    """A client of whom it is found at the end of `body` that there is too much of it."""
 
     async def receive(self) -> dict[str, Any]:
-        """What the server hands over, or finds."""
+        """The next piece, or what is found of it."""
         if self._messages:
             return await super().receive()
         raise UploadBrokenError("too much")
