@@ -14,7 +14,7 @@ from gateway.settings.sections import LimitsSection, ServerSection
 GET: Final = b"GET / HTTP/1.1\r\nhost: gw.example\r\n\r\n"
 PATIENCE: Final = 10.0
 """Seconds after which silence is taken for a fault."""
-LIMITS: Final = ("body", "body_timeout", "answer_timeout", "head", "headers")
+LIMITS: Final = ("body", "body_timeout", "answer_timeout", "head", "headers", "target")
 
 
 class Peer:

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. Where the answer has not begun the client is told why; where it has, the error reaches the server, which aborts the connection.
+1. Where the answer has not begun the client is told why; where it has, the error reaches the listener, which cuts the connection.
    The backend's connection is cut with it, so that an upload never ends as if it were whole (`gateway.upstream.exchange`, rule 4).
 2. What is being written to the store is written first: a settle under way is not cut.
 3. What has deleted its object is not cut afterwards: by its own doing there is no right left to ask about, and only the answer

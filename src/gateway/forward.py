@@ -9,7 +9,7 @@ Rules:
 3. A client that leaves ends the backend's work; but `on_answer`, once begun, is finished first, since it may be writing.
    `detached` defers that from the start: what a success makes true must not depend on who still listens. A body
    that the client breaks off ends the work in any case.
-4. An answer that breaks off raises and is never ended with an empty last message: the server would take that for its end.
+4. An answer that breaks off raises and is never ended with an empty last message, which would be its end.
 5. A client that leaves while its body is read is heard of by whoever reads; at any other time it says so itself (`Client.on_gone`).
 """
 
@@ -58,7 +58,7 @@ class Carried(NamedTuple):
 
 
 class ClientBody:
-    """The body of the client's request, in pieces as the server hands them over; read once."""
+    """The body of the client's request, in pieces as they come; read once."""
 
     __slots__ = ("_more", "_receive")
 
@@ -131,7 +131,7 @@ async def forward(
         UpstreamError: no usable answer, or one that ends with its head; the client heard nothing, and its `sent` says what the backend may have seen.
         UploadBrokenError: the client's body is not as long as it said; the client heard nothing.
         ClientGoneError: the client left; with `detached` either before its body was whole, or after `on_answer`.
-        BrokenOffError: rule 4; the caller lets it reach the server.
+        BrokenOffError: rule 4; the caller lets it reach the listener.
     """
     if outbound.body is not None:
         outbound = await _gathered(outbound)

@@ -51,7 +51,7 @@ NORMAL, GONE, POLICY, TOO_BIG, INTERNAL = 1000, 1001, 1008, 1009, 1011
 NO_CODE: Final = 1005
 """What a close without a code is told as (RFC 6455 7.1.5)."""
 CLOSE_TIMEOUT: Final = 2.0
-"""Seconds that a client has to take a close; one that takes nothing is left to the server."""
+"""Seconds that a client has to take a close; one that takes nothing is left to the listener."""
 OF_THE_PROTOCOL: Final = frozenset(
     b"sec-websocket-" + each for each in (b"key", b"version", b"protocol", b"extensions", b"accept")
 )
@@ -242,7 +242,7 @@ class Joined:
             self._end.set_result(end)
 
     def _over(self, way: "asyncio.Task[None]") -> None:
-        """Called when a way has ended, by an error too: the server's `send` may fail once the client is gone."""
+        """Called when a way has ended, by an error too: `send` fails once the client is gone."""
         if not way.cancelled() and (error := way.exception()) is not None:
             LOG.info("a WebSocket failed: %s: %s", type(error).__name__, error)
             self._finish(End(INTERNAL, GONE, "the gateway could not carry a message"))

@@ -157,9 +157,9 @@ async def test_an_empty_line_before_a_request_is_passed_over() -> None:
 async def test_heads_are_bounded(cut: int, *, ended: bool) -> None:
     """A head beyond the bound is told to be one, without waiting for its end; one within it is read."""
     line = b"x: " + b"y" * 5000
-    fits = GET[:-2] + line + b"\r\n\r\n"
-    beyond = GET[:-2] + line * 4 + (b"\r\n\r\n" if ended else b"")
-    async with peer(refusing, head=8192, headers=10) as client:
+    fits = GET.replace(b"/ ", b"/" + b"a" * 20_000 + b" ")[:-2] + line + b"\r\n\r\n"
+    beyond = GET[:-2] + line * 8 + (b"\r\n\r\n" if ended else b"")
+    async with peer(refusing, head=8192, headers=10, target=20_001) as client:
         assert await client.ask(fits) == (401, b"no")
         for start in range(0, len(beyond), cut):
             await client.send(beyond[start : start + cut])
