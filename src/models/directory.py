@@ -95,6 +95,13 @@ def list_domains(session: Session) -> Sequence[SystemDomain]:
     return session.scalars(select(SystemDomain).order_by(SystemDomain.name)).all()
 
 
+def list_domains_of(session: Session, email: str) -> Sequence[SystemDomain]:
+    """Returns the domains that have a user with this e-mail, by name."""
+    homes = select(User.domain_id).where(User.email == email)
+    found = select(SystemDomain).where(SystemDomain.id.in_(homes)).order_by(SystemDomain.name)
+    return session.scalars(found).all()
+
+
 def list_users(session: Session, domain_id: str | None = None) -> Sequence[User]:
     """Returns the users of a domain, or all, by e-mail."""
     return session.scalars(_within(select(User), User, domain_id).order_by(User.email, User.id)).all()

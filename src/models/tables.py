@@ -119,10 +119,14 @@ class User(Base):
     last_name: Mapped[str] = mapped_column(default="")
     description: Mapped[str] = mapped_column(default="")
     avatar_url: Mapped[str] = mapped_column(default="")
+    phone: Mapped[str] = mapped_column(default="")
+    hide_email: Mapped[bool] = mapped_column(default=False)
+    hide_phone: Mapped[bool] = mapped_column(default=False)
     type: Mapped[UserType] = mapped_column(default=UserType.STANDARD)
     status: Mapped[UserStatus] = mapped_column(default=UserStatus.ACTIVE)
     is_admin: Mapped[bool] = mapped_column(default=False)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    user_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
     primary_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
     created: Mapped[datetime]
     modified: Mapped[datetime]

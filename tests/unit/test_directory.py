@@ -86,6 +86,7 @@ def test_lists_are_complete_and_in_order(twins: Store) -> None:
         token, _ = changes.issue_token(session, "ben", "app")
     with twins.read() as session:
         assert [row.id for row in directory.list_domains(session)] == ["main", "other"]
+        assert [row.id for row in directory.list_domains_of(session, "ben@example.com")] == ["main", "other"]
         assert [row.id for row in directory.list_users(session, "main")] == ["ada", "ben"]
         assert [row.id for row in directory.list_users(session)] == ["ada", "ben", "ben2", "zoe"]
         assert [row.id for row in directory.list_groups(session, "other")] == ["crew2", "strangers"]

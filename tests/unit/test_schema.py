@@ -9,19 +9,27 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
-from models import schema
+from models import changes, schema
 from models.published import latest_publication
 from models.store import Store, StoreError
-from models.tables import Base, SystemDomain
-from stores import Databases, behind, opened, revision
+from models.tables import Base, SystemDomain, User
+from stores import Databases, behind, change, opened, revision
 
 
 @pytest.fixture
 def bare_url(databases: Databases, tmp_path: Path) -> str:
     """A database without a schema."""
     return databases.bare(tmp_path)
+
+
+def migrate_to(connection: Connection, version: str) -> None:
+    """Brings a database without a schema to an older one."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.SCRIPTS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
 
 
 def test_migrations_make_what_the_tables_say(url: str) -> None:
@@ -53,10 +61,7 @@ def test_the_head_is_the_newest_migration() -> None:
 def test_an_older_store_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> None:
     """A store of the first schema with facts in it keeps them, gets the tables that came since, and opens."""
     with behind(bare_url) as connection:
-        config = Config()
-        config.set_main_option("script_location", str(schema.SCRIPTS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        migrate_to(connection, "0001")
         connection.execute(text("INSERT INTO system_domains VALUES ('d', 'D', 'ACTIVE', :no)"), {"no": False})
     with pytest.raises(StoreError, match="mediagate upgrade"), opened(bare_url, tmp_path):
         pass
@@ -65,6 +70,31 @@ def test_an_older_store_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> 
     with opened(bare_url, tmp_path) as store, store.read() as session:
         assert [row.id for row in session.query(SystemDomain)] == ["d"]
         assert latest_publication(session) is None
+
+
+def test_users_of_an_older_store_get_the_new_attributes_empty(bare_url: str, tmp_path: Path) -> None:
+    """A user of the second schema hides nothing after the upgrade, and can be changed."""
+    at = {"now": "2026-01-01 00:00:00"}
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0002")
+        connection.execute(text("INSERT INTO system_domains VALUES ('d', 'D', 'ACTIVE', :no)"), {"no": False})
+        connection.execute(
+            text(
+                "INSERT INTO users (id, domain_id, email, first_name, last_name, description, avatar_url, type, status,"
+                " is_admin, settings, created, modified)"
+                " VALUES ('u', 'd', 'u@x', 'U', '', '', '', 'POWER', 'ACTIVE', :no, '{}', :now, :now)"
+            ),
+            {"no": False, **at},
+        )
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        with change(store) as session:
+            changes.update_user(session, "u", user_metadata={"a": 1})
+        with store.read() as session:
+            user = session.get_one(User, "u")
+        assert (user.first_name, user.phone, user.hide_email, user.hide_phone) == ("U", "", False, False)
+        assert (user.settings, user.user_metadata) == ({}, {"a": 1})
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:
