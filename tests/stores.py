@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, 
 from sqlalchemy.orm import Session
 
 from models import changes
-from models.facts import ObjectKey, Record, UserType
+from models.records import ObjectKey, Record, UserType
 from models.schema import HEAD
 from models.store import Store
 from models.tables import Base, LogEntry, Revision

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from gateway.policy import Question
-from models.facts import (
+from models.networks import canonical_address
+from models.records import (
     DomainRecord,
     Facts,
     GroupRecord,
@@ -13,13 +14,10 @@ from models.facts import (
     ObjectRecord,
     Permission,
     Record,
-    Request,
-    Resource,
-    Subject,
     UserRecord,
     UserType,
 )
-from models.networks import canonical_address
+from models.vocabulary import Request, Resource, Subject
 
 CLIP = ObjectKey("asset", "clip")
 TOP = ObjectKey("collection", "top")
@@ -35,7 +33,7 @@ class World(Facts):
         self.missing = missing
 
     def get(self, key: str) -> Record | None:
-        """Returns a record as `models.facts.Facts` says."""
+        """Returns a record as `models.records.Facts` says."""
         if key in self.missing:
             raise MissingFactError(key)
         return self.records.get(key)

@@ -18,7 +18,8 @@ from gateway.identity import Identity
 from gateway.policy import Decision, Policy, Question
 from gateway.reasons import Reason
 from gateway.routes import Operation, Target
-from models.facts import Facts, ObjectKey, ObjectRecord, Request, Resource, Subject, UserRecord, UserType
+from models.records import Facts, ObjectKey, ObjectRecord, UserRecord, UserType
+from models.vocabulary import Request, Resource, Subject
 
 _HOME: Final = (Target("read", None),)
 """What a row that names nothing asks about."""

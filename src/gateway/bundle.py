@@ -21,7 +21,7 @@ from gateway.policy import Policy
 from gateway.policy.lint import errors_of, lint
 from gateway.routes import RouteTable
 from gateway.scenarios import Scenario, load_scenarios
-from models.facts import UserType
+from models.records import UserType
 
 MAX_FILE: Final = 1_048_576
 """Bytes of one file unless the settings say otherwise (`policies.max_file`)."""

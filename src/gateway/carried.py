@@ -15,7 +15,7 @@ from gateway.bundle import Bundle
 from gateway.case import Case
 from gateway.errors import GatewayError
 from gateway.reasons import TABLE, Reason
-from models.facts import MissingFactError
+from models.records import MissingFactError
 
 LOG = logging.getLogger(__name__)
 Cut = Callable[[GatewayError], bool | None]

@@ -18,7 +18,7 @@ from gateway.identity import ANONYMOUS, Identity, credential_of, identify
 from gateway.inbound import Inbound
 from gateway.reasons import Reason
 from gateway.routes import Operation
-from models.facts import Facts
+from models.records import Facts
 
 
 class Case:

@@ -13,17 +13,9 @@ from gateway.authorize import Authorizer
 from gateway.bundle import Bundle
 from gateway.policy import Decision, Step
 from gateway.routes import Target
-from models.facts import (
-    PERMISSION_NAMES,
-    Facts,
-    Grant,
-    MissingFactError,
-    ObjectKey,
-    Record,
-    Request,
-    UserRecord,
-)
+from models.records import PERMISSION_NAMES, Facts, Grant, MissingFactError, ObjectKey, Record, UserRecord
 from models.store import Mark, Store
+from models.vocabulary import Request
 
 MAX_LOADS = 1_000
 """Loads that one explanation may cause."""

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
-from models.facts import Facts, MissingFactError, Record, reach_from
+from models.records import Facts, MissingFactError, Record, reach_from
 from models.store import Batch, Mark, StoreUnavailableError
 
 LOG = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class FactsKeeper(Facts):
     """The facts of one worker; `ask` runs a question with them.
 
     Attributes:
-        get: returns a record at hand, as `models.facts.Facts` says: the dictionary's own look-up, since each decision
+        get: returns a record at hand, as `models.records.Facts` says: the dictionary's own look-up, since each decision
             asks it some twenty times.
         loads: loads that the store answered, polls included.
     """
@@ -98,7 +98,7 @@ class FactsKeeper(Facts):
         self._poller: asyncio.Task[None] | None = None
 
     def reach(self, key: str) -> Mapping[str, int]:
-        """Returns what an object and everything above it grant to their content, as `models.facts.Facts` says (rule 4)."""
+        """Returns what an object and everything above it grant to their content, as `models.records.Facts` says (rule 4)."""
         reach = self._reach.get(key)
         if reach is None:
             reach, follows_from = reach_from(self, key)

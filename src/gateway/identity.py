@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from gateway.errors import GatewayError
 from gateway.inbound import Inbound
 from gateway.reasons import Reason
-from models.facts import Facts, TokenRecord, UserRecord
+from models.records import Facts, TokenRecord, UserRecord
 
 _HEADERS: Final = frozenset((b"auth-token", b"app-id", b"authorization"))
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,512}")

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from gateway.headers import OUR_PREFIXES, Pair, folded
 from gateway.signing_keys import SigningKey, key_set
-from models.facts import UserRecord
+from models.records import UserRecord
 
 MAX_TOKENS: Final = 10_000
 """Tokens that one worker keeps to send again, about 10 MB; those that were not sent for longest go first."""

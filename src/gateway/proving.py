@@ -11,8 +11,9 @@ from gateway.authorize import Authorizer
 from gateway.policy import Decision, Policy, Question, Step
 from gateway.routes import Target
 from gateway.scenarios import Case, Scenario
-from models.facts import Request, UserRecord, UserType
 from models.networks import canonical_address
+from models.records import UserRecord, UserType
+from models.vocabulary import Request
 
 
 @dataclass(frozen=True, slots=True)

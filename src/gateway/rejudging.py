@@ -32,7 +32,7 @@ from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
 from gateway.reasons import Reason
 from gateway.settings.sections import LimitsSection
-from models.facts import MissingFactError
+from models.records import MissingFactError
 
 LOG = logging.getLogger(__name__)
 ROUNDS: Final = 4

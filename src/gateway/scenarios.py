@@ -36,7 +36,8 @@ import yaml
 
 from gateway.errors import PolicyFileError
 from gateway.policy.words import nearest
-from models.facts import (
+from models.networks import NetworkSet, canonical_network
+from models.records import (
     DomainRecord,
     DomainStatus,
     Facts,
@@ -49,7 +50,6 @@ from models.facts import (
     UserStatus,
     UserType,
 )
-from models.networks import NetworkSet, canonical_network
 
 NOBODY: Final = "nobody"
 OWN: Final = "own/"

@@ -12,7 +12,7 @@ from gateway.authorize import Authorizer
 from gateway.bundle import Bundle
 from gateway.identity import Identity
 from gateway.routes import Operation
-from models.facts import Facts, MissingFactError
+from models.records import Facts, MissingFactError
 
 LOG = logging.getLogger(__name__)
 KEPT: Final = 256

@@ -2,7 +2,8 @@
 
 | file | what it is for |
 |---|---|
-| facts | records of one revision and the yes/no questions that policies ask of them; pure |
+| records | the facts of one revision, their keys, and what is above an object; pure |
+| vocabulary | the yes/no questions that policies ask of them; pure |
 | networks | addresses and allow-lists in one canonical form; pure |
 | tables, columns | what is stored, and which facts depend on each row |
 | store | the only door: one way to write, snapshots to read, news of what changed |

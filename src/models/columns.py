@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import DateTime, Dialect, Enum, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from models.facts import Permission
+from models.records import Permission
 
 BYTEWISE: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
 """Text compared by its UTF-8 bytes; SQLite does so by itself, PostgreSQL would ask the locale of the cluster."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.changes import ConflictError, UnknownError
 from models.changes.names import shown
 from models.columns import is_storable
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.tables import (
     AclEntry,
     Application,

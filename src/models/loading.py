@@ -18,7 +18,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.columns import is_storable
 from models.door import EVERYTHING
-from models.facts import (
+from models.networks import NetworkSet
+from models.records import (
     MAX_ANCESTORS,
     DomainRecord,
     GroupRecord,
@@ -29,7 +30,6 @@ from models.facts import (
     TokenRecord,
     UserRecord,
 )
-from models.networks import NetworkSet
 from models.tables import (
     AclEntry,
     Group,

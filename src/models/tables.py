@@ -21,7 +21,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueCons
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from models.columns import BYTEWISE, PermissionSet, UtcTime, choice
-from models.facts import DomainStatus, ObjectKey, Permission, UserStatus, UserType
+from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
 
 
 class GroupKind(StrEnum):

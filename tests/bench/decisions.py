@@ -25,7 +25,8 @@ import cedarpy
 from gateway.bundle import read_policy, read_role_floor
 from gateway.policy import Policy, Question
 from gateway.policy.meaning import Meaning
-from models.facts import (
+from models.networks import canonical_address
+from models.records import (
     DomainRecord,
     Facts,
     GroupRecord,
@@ -33,13 +34,10 @@ from models.facts import (
     ObjectRecord,
     Permission,
     Record,
-    Request,
-    Resource,
-    Subject,
     UserRecord,
     UserType,
 )
-from models.networks import canonical_address
+from models.vocabulary import Request, Resource, Subject
 
 POLICIES = Path(__file__).parents[2] / "policies"
 ROLE = "can_read_assets"

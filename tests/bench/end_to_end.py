@@ -28,8 +28,8 @@ from gateway.facts_keeper import FactsKeeper
 from gateway.inbound import Inbound
 from gateway.routes import RouteTable
 from models import changes
-from models.facts import ObjectKey, Permission, UserType
 from models.networks import NetworkSet
+from models.records import ObjectKey, Permission, UserType
 from models.store import Store
 from models.tables import AclEntry, Base, Membership, Object, Placement, PrincipalKind, Token, User
 

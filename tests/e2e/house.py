@@ -22,7 +22,7 @@ from e2e.behind import Puppet, puppet
 from e2e.raw import Line, line
 from gateways import Gateway, prepare, running
 from models import changes
-from models.facts import ObjectKey, Permission, UserStatus, UserType
+from models.records import ObjectKey, Permission, UserStatus, UserType
 from models.store import Store
 
 NORAS_ADDRESS: Final = "127.0.0.9"

@@ -22,7 +22,7 @@ from e2e.behind import eventually
 from e2e.house import EVERYTHING, READING, WRITING, House
 from e2e.raw import Line, request
 from models import changes
-from models.facts import ObjectKey, UserStatus, UserType
+from models.records import ObjectKey, UserStatus, UserType
 from models.store import Store
 from models.tables import Token
 

@@ -26,7 +26,7 @@ from e2e.passages import (
     seen_again,
 )
 from models import changes
-from models.facts import UserStatus
+from models.records import UserStatus
 
 ALL: Final = ("GET /download/ASSET", "GET /events/ASSET", "PUT /upload/ASSET", "PUT /sized/ASSET")
 UPLOADS: Final = ("/upload/", "/sized/")

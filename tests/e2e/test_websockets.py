@@ -21,7 +21,7 @@ from e2e.processes import MIB, growth, workers
 from e2e.talking import PIECE, Talk, opened, talking
 from gateways import free_port
 from models import changes
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 ROWS: Final = """
   - GET /talk/{path...}: {upstream: talk, websocket: true, action: read, object: file, id: "/files/{path}", role: can_read_files}

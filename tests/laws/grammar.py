@@ -16,7 +16,8 @@ from gateway.errors import PolicyFileError
 from gateway.policy import Policy, Question
 from gateway.policy.meaning import Meaning
 from gateway.policy.tree import Asked, _steps
-from models.facts import (
+from models.networks import NetworkSet, canonical_address
+from models.records import (
     DomainRecord,
     DomainStatus,
     GroupRecord,
@@ -25,14 +26,11 @@ from models.facts import (
     ObjectRecord,
     Permission,
     Record,
-    Request,
-    Resource,
-    Subject,
     UserRecord,
     UserStatus,
     UserType,
 )
-from models.networks import NetworkSet, canonical_address
+from models.vocabulary import Request, Resource, Subject
 from worlds import World
 
 USERS, GROUPS, DOMAINS = ("ann", "ben", "cat"), ("red", "blue"), ("home", "away")

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from gateway.bundle import read_policy, read_role_floor
 from gateway.policy import Policy, Question
 from gateway.scenarios import scenario_of
-from models.facts import Request, Resource, Subject, UserRecord
 from models.networks import canonical_address
+from models.records import UserRecord
+from models.vocabulary import Request, Resource, Subject
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -13,22 +13,21 @@ from sqlalchemy.orm import Session
 
 from models import changes, directory
 from models.changes import ChangeError, Created, IntentKind, Lock
-from models.facts import (
+from models.loading import Mark
+from models.records import (
     DomainStatus,
     Facts,
     MissingFactError,
     ObjectKey,
     Permission,
     Record,
-    Resource,
-    Subject,
     UserRecord,
     UserStatus,
     UserType,
 )
-from models.loading import Mark
 from models.store import Store
 from models.tables import AclEntry, Hold, Intent, Object, Placement, Token
+from models.vocabulary import Resource, Subject
 from stores import Shared, change
 
 DOMAINS = ("d0", "d1")

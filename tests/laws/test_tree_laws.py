@@ -11,7 +11,7 @@ import pytest
 from gateway.policy import Policy, Question
 from gateway.policy.decision import Decision
 from laws.grammar import KEYS, policy_of, question_in, record_of, recordings, world_of
-from models.facts import MissingFactError
+from models.records import MissingFactError
 
 NEVER = 10**9
 TESTS = Path(__file__).parents[1]

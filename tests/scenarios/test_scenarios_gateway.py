@@ -18,8 +18,8 @@ from gateway.reasons import TABLE, Reason
 from gateway.scenarios import Case, Scenario, load_scenarios
 from gateways import POLICIES, Gateway, prepare, running
 from models import tables
-from models.facts import DomainStatus, ObjectKey, Permission, UserStatus, UserType
 from models.networks import canonical_network
+from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
 from recorder import Recorder, recording
 
 SCENARIOS = load_scenarios(POLICIES / "scenarios")

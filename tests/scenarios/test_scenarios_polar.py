@@ -9,8 +9,9 @@ import yaml
 from gateway.bundle import read_policy, read_role_floor
 from gateway.policy import Policy, Question
 from gateway.scenarios import Case, Scenario, load_scenarios
-from models.facts import Request, Resource, Subject, UserRecord, UserType
 from models.networks import canonical_address
+from models.records import UserRecord, UserType
+from models.vocabulary import Request, Resource, Subject
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"

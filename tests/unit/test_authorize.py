@@ -13,8 +13,8 @@ from gateway.policy import Policy
 from gateway.reasons import Reason
 from gateway.routes import Operation, Row, Target
 from gateway.routes.templates import Template
-from models.facts import ObjectKey, ObjectRecord, Permission, UserRecord
 from models.networks import canonical_address
+from models.records import ObjectKey, ObjectRecord, Permission, UserRecord
 from worlds import CLIP, ROLE_FLOOR, TOP, World, studio
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from models import changes
-from models.facts import ObjectKey, ObjectRecord, Permission
+from models.records import ObjectKey, ObjectRecord, Permission
 from models.store import Store
 from stores import CLIP, TOP, change, record, refused, revision
 

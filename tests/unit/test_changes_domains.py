@@ -1,7 +1,7 @@
 """Domains are made with a name of their own, and can be stopped."""
 
 from models import changes
-from models.facts import DomainRecord, DomainStatus
+from models.records import DomainRecord, DomainStatus
 from models.store import Store
 from stores import change, record, refused
 

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from models import changes, directory
 from models.changes import Created, IntentKind, Lock
-from models.facts import ObjectKey, ObjectRecord, Permission, UserStatus
+from models.records import ObjectKey, ObjectRecord, Permission, UserStatus
 from models.store import Store
 from models.tables import Intent, IntentState
 from stores import CLIP, FOLDER, SUB, TOP, change, record, refused, revision, rows, touched

@@ -3,7 +3,7 @@
 import pytest
 
 from models import changes
-from models.facts import GroupRecord, ObjectKey, Permission, UserRecord
+from models.records import GroupRecord, ObjectKey, Permission, UserRecord
 from models.store import Store
 from models.tables import Group, GroupKind
 from stores import CLIP, change, record, refused, revision, rows, touched

@@ -21,7 +21,7 @@ from models.changes.names import (
     new_id,
     shown,
 )
-from models.facts import ObjectKey, UserType
+from models.records import ObjectKey, UserType
 
 LONGEST = "é" * (MAX_ID_BYTES // 2)
 

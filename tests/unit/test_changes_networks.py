@@ -3,8 +3,8 @@
 import pytest
 
 from models import changes, directory
-from models.facts import DomainRecord, GroupRecord
 from models.networks import NetworkSet
+from models.records import DomainRecord, GroupRecord
 from models.store import Store
 from stores import change, record, refused
 

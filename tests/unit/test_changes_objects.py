@@ -3,7 +3,7 @@
 import pytest
 
 from models import changes
-from models.facts import ObjectKey, ObjectRecord, Permission, UserStatus
+from models.records import ObjectKey, ObjectRecord, Permission, UserStatus
 from models.store import Store
 from stores import CLIP, FOLDER, SUB, TOP, change, record, refused, revision, rows, touched
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from models import changes
-from models.facts import TokenRecord, UserStatus
+from models.records import TokenRecord, UserStatus
 from models.store import Store
 from models.tables import Token
 from stores import change, record, refused, revision, rows, touched

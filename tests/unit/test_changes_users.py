@@ -3,7 +3,7 @@
 import pytest
 
 from models import changes
-from models.facts import TokenRecord, UserRecord, UserStatus, UserType
+from models.records import TokenRecord, UserRecord, UserStatus, UserType
 from models.store import Store
 from models.tables import User
 from stores import change, record, refused

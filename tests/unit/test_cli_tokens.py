@@ -7,7 +7,7 @@ import pytest
 
 from commandline import ADA, CommandLine, initialised
 from models.changes import token_digest
-from models.facts import TokenRecord
+from models.records import TokenRecord
 from models.store import Store
 from models.tables import Token
 

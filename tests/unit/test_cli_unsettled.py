@@ -7,7 +7,7 @@ import pytest
 from commandline import ADA, CommandLine, initialised
 from models import changes, directory
 from models.changes import Lock
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.store import Store
 from models.tables import IntentKind
 

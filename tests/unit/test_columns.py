@@ -9,7 +9,7 @@ from sqlalchemy.exc import StatementError
 
 from models import changes
 from models.columns import PermissionSet, UtcTime, choice
-from models.facts import Permission
+from models.records import Permission
 from models.store import Store
 from models.tables import AclEntry, Token, User
 from stores import CLIP, change

@@ -3,7 +3,7 @@
 from gateway.bundle import read_role_floor
 from gateway.demo.cast import BEA, BOB, CAST, GRANTS, GROUPS, NELL, STUDIO, THINGS, VIEWERS, WRITING
 from gateway.shipped import shipped_policies
-from models.facts import Permission, UserStatus, UserType
+from models.records import Permission, UserStatus, UserType
 
 FLOOR = read_role_floor(shipped_policies())
 

@@ -19,7 +19,7 @@ from models.directory import (
     list_tokens,
     list_users,
 )
-from models.facts import ObjectKey, UserStatus
+from models.records import ObjectKey, UserStatus
 from models.store import Store
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from models import changes, directory
-from models.facts import ObjectKey, Permission
+from models.records import ObjectKey, Permission
 from models.store import Store
 from stores import CLIP, FOLDER, SUB, TOP, change
 

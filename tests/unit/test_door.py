@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models import changes
 from models.door import EVERYTHING, MAX_KEYS
 from models.errors import StoreError
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.store import Store
 from models.tables import Base, LogEntry, Network, Object, SystemDomain, Token, User
 from stores import CLIP, change, refused, revision, rows, touched

@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
 from gateway.reasons import Reason
-from models.facts import DomainRecord, ObjectKey, ObjectRecord, Permission, Record
+from models.records import DomainRecord, ObjectKey, ObjectRecord, Permission, Record
 from models.store import Batch, Mark, StoreUnavailableError
 
 T = TypeVar("T")

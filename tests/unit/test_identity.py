@@ -10,8 +10,8 @@ from gateway.errors import GatewayError
 from gateway.identity import ANONYMOUS, Proof, credential_of, identify
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
-from models.facts import TokenRecord, UserRecord
 from models.networks import NetworkSet
+from models.records import TokenRecord, UserRecord
 from worlds import World
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 import gateway.identity_token
 from gateway.identity_token import IdentityTokens
 from gateway.signing_keys import Algorithm, SigningKey, write_key
-from models.facts import UserRecord
+from models.records import UserRecord
 
 KIM = UserRecord("kim", "home")
 AUDIENCES = {"media": "https://media.example", "other": "other"}

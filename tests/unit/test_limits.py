@@ -12,7 +12,7 @@ from gateway.identity import ANONYMOUS, Identity, Proof
 from gateway.limits import Buckets, Rates, Told, TooManyError, network, rate_headers
 from gateway.reasons import Reason
 from gateway.settings.rates import RatesSection
-from models.facts import UserRecord
+from models.records import UserRecord
 
 HERE = IPAddress("192.0.2.1")
 THERE = IPAddress("192.0.2.2")

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import delete, update
 
 from models import changes
-from models.facts import (
+from models.loading import MAX_CATCH_UP, Mark
+from models.networks import NetworkSet
+from models.records import (
     DomainRecord,
     GroupRecord,
     ObjectKey,
@@ -15,8 +17,6 @@ from models.facts import (
     TokenRecord,
     UserRecord,
 )
-from models.loading import MAX_CATCH_UP, Mark
-from models.networks import NetworkSet
 from models.store import Store
 from models.tables import LogEntry, Object, Revision
 from stores import CLIP, FOLDER, SUB, TOP, behind, change, record, revision

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import PolicyFileError
 from gateway.policy import Policy
 from gateway.reasons import Reason
-from models.facts import GroupRecord, MissingFactError, ObjectKey, UserRecord, UserType
+from models.records import GroupRecord, MissingFactError, ObjectKey, UserRecord, UserType
 from worlds import ROLE_FLOOR, World, question, studio
 
 SHIPPED = {

@@ -10,16 +10,8 @@ from gateway.policy import meaning as meaning_module
 from gateway.policy import tree as tree_module
 from gateway.policy.strict import QUERY_MS, VOCABULARY
 from gateway.reasons import Reason
-from models.facts import (
-    MAX_ANCESTORS,
-    DomainRecord,
-    ObjectKey,
-    ObjectRecord,
-    Permission,
-    Resource,
-    Subject,
-    UserRecord,
-)
+from models.records import MAX_ANCESTORS, DomainRecord, ObjectKey, ObjectRecord, Permission, UserRecord
+from models.vocabulary import Resource, Subject
 from worlds import CLIP, TOP, World, question, studio
 
 SHIPPED = {

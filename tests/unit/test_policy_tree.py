@@ -9,7 +9,7 @@ from gateway.policy import Decision, Policy
 from gateway.policy import tree as tree_module
 from gateway.policy.tree import Asked, Tree, TreeBoundError, TreeFaultError
 from gateway.reasons import Reason
-from models.facts import GroupRecord, MissingFactError, ObjectRecord, Permission, UserRecord
+from models.records import GroupRecord, MissingFactError, ObjectRecord, Permission, UserRecord
 from worlds import CLIP, TOP, question, studio
 
 SHIPPED = {

@@ -5,7 +5,7 @@ import pytest
 from gateway.policy.lint import lint
 from gateway.policy.strict import VOCABULARY, StrictPolar
 from gateway.policy.words import CLASSES, EXAMPLES, Word, enums, nearest, words
-from models.facts import PERMISSION_NAMES, UserType
+from models.records import PERMISSION_NAMES, UserType
 from worlds import question, studio
 
 WORDS = words()

@@ -24,8 +24,8 @@ from gateway.inbound import Inbound
 from gateway.reasons import Reason
 from gateway.rejudging import ANYWAY, BATCH, Rejudging
 from gateway.settings.sections import LimitsSection
-from models.facts import ObjectRecord, Record, TokenRecord, UserRecord, UserStatus
 from models.networks import NetworkSet
+from models.records import ObjectRecord, Record, TokenRecord, UserRecord, UserStatus
 from models.store import Batch, Mark, StoreUnavailableError
 from policy_folders import policies_in
 from worlds import CLIP, studio

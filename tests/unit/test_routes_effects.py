@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.routes import Operation, RouteTable
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from routing import Header, inbound, problems, rows, table
 
 JSON: Header = (b"content-type", b"application/json")

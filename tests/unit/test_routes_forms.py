@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.routes.forms import MAX_ID, IdError, ObjectForm, folded
 from gateway.routes.patterns import Pattern
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 OPAQUE = ObjectForm("asset")
 PATH = ObjectForm("file", is_path=True)

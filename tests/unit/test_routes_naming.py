@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from routing import inbound, problems, rows, table
 
 JSON = (b"content-type", b"application/json")

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
 from gateway.routes import Operation, RouteTable, Target
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from routing import Header, inbound, refusal, rows, table
 
 JSON: Header = (b"content-type", b"application/json")

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models import changes
-from models.facts import DomainStatus, UserStatus, UserType
+from models.records import DomainStatus, UserStatus, UserType
 from models.store import Store, StoreError, StoreUnavailableError
 from models.tables import LogEntry, SystemDomain, TokenUse
 from stores import CLIP, Databases, behind, change, opened, record, revision, rows, settle_in, touched

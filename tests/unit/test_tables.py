@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.tables import AclEntry, Base, Hold, Network, Object, Placement, PrincipalKind, columns_of
 
 CLASSES = [mapper.class_ for mapper in Base.registry.mappers]

@@ -10,8 +10,8 @@ from gateway.identity import ANONYMOUS, Identity, Proof
 from gateway.routes import Operation, Row, Target
 from gateway.routes.templates import Template
 from gateway.warming import KEPT, Recent
-from models.facts import UserRecord
 from models.networks import canonical_address
+from models.records import UserRecord
 from policy_folders import policies_in
 from worlds import CLIP, TOP, World, studio
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.inbound import Inbound
 from gateway.routes import RouteTable
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from routing import inbound, table
 
 NAMES = (

@@ -9,7 +9,7 @@ from gateway.cli.desk import desk_of
 from gateway.cli.options import examples
 from gateway.cli.text import table
 from models import changes, directory
-from models.facts import DomainStatus
+from models.records import DomainStatus
 from models.tables import SystemDomain
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The domain's name.", show_default=False)]

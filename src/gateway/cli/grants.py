@@ -10,7 +10,7 @@ from gateway.cli.desk import desk_of
 from gateway.cli.objects import described
 from gateway.cli.options import ObjectArgument, examples
 from models import changes
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 PrincipalArgument = Annotated[
     str,

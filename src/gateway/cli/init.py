@@ -177,7 +177,7 @@ def _make(fresh: Path, wanted: Wanted, folder: Path) -> dict[str, Any] | None:
 def _fill(url: str, wanted: Wanted) -> dict[str, Any] | None:
     from gateway.cli.tokens import DEFAULT_APP, DEFAULT_EXPIRY, issue, until
     from models import changes
-    from models.facts import UserType
+    from models.records import UserType
     from models.store import Store
 
     Store.upgrade(url)

@@ -14,7 +14,7 @@ from gateway.cli.failures import CommandError
 from gateway.settings.reading import nearest
 from models import directory
 from models.changes import ConflictError, UnknownError
-from models.facts import ObjectKey, Permission
+from models.records import ObjectKey, Permission
 from models.tables import Application, Group, SystemDomain, User
 
 MAX_COMPARED: Final = 5_000

@@ -13,7 +13,7 @@ from gateway.cli.desk import desk_of
 from gateway.cli.options import CollectionArgument, DomainOption, ObjectArgument, examples
 from gateway.cli.text import card, table
 from models import changes, directory
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.tables import AclEntry, Group, User
 
 OwnerOption = Annotated[

@@ -14,7 +14,7 @@ from gateway.cli.failures import CommandError
 from gateway.cli.options import examples
 from gateway.cli.text import table
 from models import changes, directory
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.tables import Hold, Intent, IntentKind, IntentState, User
 
 COLUMNS = ("intent", "kind", "state", "objects", "user", "since")

@@ -27,7 +27,7 @@ from gateway.cli.user_forms import (
     given,
 )
 from models import changes, directory
-from models.facts import UserStatus, UserType
+from models.records import UserStatus, UserType
 from models.tables import User
 
 COLUMNS = ("email", "type", "status", "admin", "groups", "id")

@@ -7,7 +7,7 @@ are chosen so that each refusal has exactly one cause.
 from dataclasses import dataclass
 from typing import Final
 
-from models.facts import ObjectKey, UserStatus, UserType
+from models.records import ObjectKey, UserStatus, UserType
 
 DOMAIN: Final = "demo"
 APPLICATION: Final = "mediagate demo"

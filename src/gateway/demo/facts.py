@@ -29,7 +29,7 @@ from gateway.demo.folder import WELCOME
 from gateway.demo.lines import Key
 from models import changes
 from models.directory import find_object, list_tokens
-from models.facts import ObjectKey, Permission
+from models.records import ObjectKey, Permission
 from models.store import Store
 from models.tables import Application, SystemDomain, User
 from models.tables import Group as GroupRow

@@ -19,7 +19,8 @@ from gateway.policy.decision import Decision, Question, Step
 from gateway.policy.meaning import Answer, Meaning
 from gateway.policy.tree import Asked, Tree, TreeBoundError, TreeFaultError
 from gateway.reasons import Reason
-from models.facts import MissingFactError, Request, Resource, Subject
+from models.records import MissingFactError
+from models.vocabulary import Request, Resource, Subject
 
 __all__ = ["Decision", "Policy", "Question", "Step"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.reasons import Reason
-from models.facts import Request, Resource, Subject
+from models.vocabulary import Request, Resource, Subject
 
 
 class Question(NamedTuple):

@@ -24,7 +24,7 @@ from gateway.policy.source import Head, rule_heads
 from gateway.policy.strict import QUERY_MS, Note, PolicySyntaxError, StrictPolar, StrictPolicyError, Variable
 from gateway.policy.tree import Asked
 from gateway.reasons import TABLE, Reason
-from models.facts import FactBoundError
+from models.records import FactBoundError
 
 QUESTION_SECONDS: Final = QUERY_MS / 1000
 """Time after which strict Oso begins nothing more for one question."""

@@ -7,7 +7,7 @@ from gateway.policy.book import ROOTS, Book, Finding, Key, predicate_calls, term
 from gateway.policy.syntax import Items, Literal, Name, Rule
 from gateway.policy.words import POLAR_NAMES, nearest
 from gateway.reasons import TABLE
-from models.facts import PERMISSION_NAMES
+from models.records import PERMISSION_NAMES
 
 _ARITY: Final = 5
 _GATE_FORM: Final = 'gate("name", subject, action, resource, request)'

@@ -33,7 +33,8 @@ from polar.query import Query
 from polar.variable import Variable
 
 from gateway.policy.tree import Asked
-from models.facts import FactBoundError, MissingFactError, Request, Resource, Subject
+from models.records import FactBoundError, MissingFactError
+from models.vocabulary import Request, Resource, Subject
 
 QUERY_MS: Final = 250
 """Milliseconds that one query may take in the virtual machine; a usual one takes less than one."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gateway.policy.decision import Decision, Question
-from models.facts import Request, Resource, Subject
+from models.vocabulary import Request, Resource, Subject
 
 Run = Callable[[Subject, Resource, Request], int]
 

@@ -1,6 +1,6 @@
 """What a policy may ask: every class, question and enum, made from the code that answers, with an example each.
 
-The questions are the public methods of `models.facts`; their first sentence, arguments and number come from there, so that this list
+The questions are the public methods of `models.vocabulary`; their first sentence, arguments and number come from there, so that this list
 cannot say anything else than the gateway does. Only the examples stand here; a test demands one for each and runs it.
 """
 
@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from netaddr import AddrFormatError, IPNetwork
 
 from gateway.policy.strict import VOCABULARY
-from models.facts import PERMISSION_NAMES, Request, Resource, Subject, UserType
+from models.records import PERMISSION_NAMES, UserType
+from models.vocabulary import Request, Resource, Subject
 
 CLASSES: Final[Mapping[str, type]] = {"subject": Subject, "resource": Resource, "request": Request}
 """The name under which the shipped policies know an instance, and its class."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.routes.patterns import Pattern
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 MAX_ID: Final = 1024
 """Bytes of an id in UTF-8."""

@@ -21,8 +21,8 @@ from gateway.reasons import Reason
 from gateway.routes.bodies import BodyError, Pointer, check_coding, parse
 from gateway.routes.forms import IdError, ObjectForm, folded
 from gateway.routes.templates import Parameter
-from models.facts import ObjectKey
 from models.networks import NetworkSet
+from models.records import ObjectKey
 
 _URL: Final = re.compile(rb"(?:(https?)://([^/?#@]*))?(/[^?#]*)", re.IGNORECASE)
 _ANSWER_URL: Final = re.compile(rb"(?:https?://[^/?#]*)?(/[^?#]*)(?:[?#].*)?", re.IGNORECASE)

@@ -9,7 +9,7 @@ from gateway.routes.forms import IdError, ObjectForm
 from gateway.routes.query import ANY_QUERY, QueryRule
 from gateway.routes.reading import AnswerBody, AnswerHeader, Headers, Reading, Source
 from gateway.routes.templates import Parameter, Template
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 BODY_LIMIT: Final = 64 * 1024
 """Bytes of a body that a row reads unless it states another bound."""

@@ -22,7 +22,7 @@ from gateway.routes.loading import Loaded, Names, load_folder
 from gateway.routes.matching import Tree
 from gateway.routes.reading import Reading
 from gateway.routes.rows import Naming, Operation, Row, Target
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 _WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", UNREAD_DESTINATION))
 _OF_HEADERS: Final = frozenset(("tagged-if", UNREAD_DESTINATION))

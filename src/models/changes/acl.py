@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from models.changes.errors import InvalidError
 from models.changes.names import checked_id, checked_key, shown
 from models.changes.rows import add, remove, the_domain_of, the_group, the_user
-from models.facts import ObjectKey, Permission
+from models.records import ObjectKey, Permission
 from models.tables import AclEntry, PrincipalKind
 
 MAX_ENTRIES = 10_000

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from models.changes.errors import ConflictError
 from models.changes.names import checked_choice, checked_id, checked_name, new_id, shown
 from models.changes.rows import add, the_domain
-from models.facts import DomainStatus
+from models.records import DomainStatus
 from models.tables import SystemDomain
 
 

@@ -26,7 +26,7 @@ from models.changes.objects import forget, refuse_large, register_object
 from models.changes.placements import place
 from models.changes.rows import add, below, domain_of, named, remove, the_user
 from models.columns import is_storable
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.tables import Hold, Intent, IntentKind, IntentState, Object
 
 MAX_TARGETS = 500

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from models.changes.errors import InvalidError
 from models.columns import is_storable
-from models.facts import ObjectKey
+from models.records import ObjectKey
 
 MAX_ID_BYTES = 1_024
 """Bytes of an id in UTF-8; two of them and their types fit into one index row of PostgreSQL."""

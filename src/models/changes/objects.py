@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.changes.errors import ConflictError, InvalidError, UnknownError
 from models.changes.names import checked_key, checked_text, shown
 from models.changes.rows import add, below, home_of, remove, the_domain, the_object, the_present_user
-from models.facts import ObjectKey
+from models.records import ObjectKey
 from models.tables import AclEntry, Base, Hold, Object, Placement
 
 MAX_ROWS_DELETED = 100_000

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.changes.errors import ConflictError, CycleError, InvalidError
 from models.changes.names import checked_key, shown
 from models.changes.rows import below, chunks, named, remove, the_domain_of
-from models.facts import MAX_ANCESTORS, ObjectKey
+from models.records import MAX_ANCESTORS, ObjectKey
 from models.tables import Placement
 
 MAX_DEPTH = 100

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_key, shown
 from models.columns import is_storable
-from models.facts import ObjectKey, UserStatus
+from models.records import ObjectKey, UserStatus
 from models.tables import Application, Base, Group, Object, SystemDomain, Token, User
 
 Row = TypeVar("Row", bound=Base)

@@ -28,7 +28,7 @@ from models.changes.names import (
     shown,
 )
 from models.changes.rows import add, the_domain, the_user
-from models.facts import UserStatus, UserType
+from models.records import UserStatus, UserType
 from models.tables import Membership, Token, User
 
 

@@ -1,4 +1,4 @@
-"""Facts answer yes or no, by the rules at the top of `models.facts`."""
+"""Facts answer yes or no, by the rules at the top of `models.vocabulary`."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 from netaddr import IPAddress
 
-from models.facts import (
+from models.networks import NetworkSet, canonical_address
+from models.records import (
     MAX_ANCESTORS,
     DomainRecord,
     DomainStatus,
@@ -19,14 +20,11 @@ from models.facts import (
     ObjectRecord,
     Permission,
     Record,
-    Request,
-    Resource,
-    Subject,
     UserRecord,
     UserStatus,
     UserType,
 )
-from models.networks import NetworkSet, canonical_address
+from models.vocabulary import Request, Resource, Subject
 
 READ, WRITE = Permission.READ, Permission.WRITE
 CLIP, SUB, TOP = ObjectKey("asset", "clip"), ObjectKey("collection", "sub"), ObjectKey("collection", "top")
@@ -50,7 +48,7 @@ class Known(Facts):
             self._records[key] = record
 
     def get(self, key: str) -> Record | None:
-        """Returns a record as `models.facts.Facts` says."""
+        """Returns a record as `models.records.Facts` says."""
         if key not in self._records:
             raise MissingFactError(key)
         return self._records[key]
@@ -76,56 +74,6 @@ def placed(key: ObjectKey, *parents: ObjectKey, **entries: Permission) -> Object
     direct = {f"user:{name[4:]}": flags for name, flags in entries.items() if name.startswith("own_")}
     propagating = {f"user:{name[4:]}": flags for name, flags in entries.items() if name.startswith("all_")}
     return ObjectRecord(key, True, "main", "ada", parents, direct, propagating)
-
-
-@pytest.mark.parametrize("name", ["read", "write", "delete", "change-acl"])
-def test_permissions_have_names(name: str) -> None:
-    """Each name stands for one permission, and the set of it has that name only."""
-    assert Permission.named(name).names == (name,)
-
-
-def test_an_unknown_permission_names_the_known() -> None:
-    """A slip in a policy is answered with what could have been meant."""
-    with pytest.raises(ValueError, match="read, write, delete, change-acl"):
-        Permission.named("look")
-
-
-def test_sets_of_permissions_are_listed_in_order() -> None:
-    """The order is fixed, however the set was made."""
-    assert (Permission.CHANGE_ACL | READ).names == ("read", "change-acl")
-    assert Permission.NONE.names == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("asset:42", ("asset", "42")),
-        ("asset/42", ("asset", "42")),
-        ("file:/a/b.mp4", ("file", "/a/b.mp4")),
-        ("file/a/b", ("file", "a/b")),
-        ("asset:a:b", ("asset", "a:b")),
-    ],
-)
-def test_an_object_is_named_by_type_and_id(text: str, key: tuple[str, str]) -> None:
-    """A colon or a slash divides; the rest is the id."""
-    assert ObjectKey.parse(text) == key
-
-
-@pytest.mark.parametrize("text", ["", "asset", "asset:", ":42", "/a/b"])
-def test_what_names_no_object_is_an_error(text: str) -> None:
-    """The message shows how to write it."""
-    with pytest.raises(ValueError, match="TYPE:ID"):
-        ObjectKey.parse(text)
-
-
-def test_a_path_stands_in_its_folder() -> None:
-    """Up to the root, which stands in nothing; ids that are no paths have no folder."""
-    way = [ObjectKey("file", path) for path in ("/a/b/c", "/a/b", "/a", "/")]
-    for path, folder in pairwise(way):
-        assert path.folder() == folder
-    assert way[-1].folder() is None
-    assert ObjectKey("asset", "a/b").folder() is None
-    assert (str(way[0]), way[0].fact) == ("file:/a/b/c", "object:file:/a/b/c")
 
 
 @pytest.mark.parametrize("status", list(UserStatus))

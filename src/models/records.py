@@ -1,0 +1,336 @@
+"""What is true, as frozen values: the records that decisions read, the keys under which they are found, and what is above an object.
+
+Rules:
+
+1. Records are plain values at one revision. An object's record names its parents and does not copy their grants, so
+   a changed entry on a collection touches one record however many objects inherit it.
+2. An id that starts with `/` is a path: its folder is its parent, whether or not anyone registered the id. A path
+   exists, and has a domain, through its nearest registered folder. What many records name (a group, a domain, a
+   collection, no entry at all) is one value in memory for all of them: a decision about a record that no cache of the
+   processor holds waits for each value that it touches.
+3. Entries only grant; there is no negative entry (seed: "Negative ACLs"). An entry that propagates holds on the object
+   itself and on its content at any depth; one that does not, on the object alone (seed: "Inherited Access Control").
+4. A fact that is not at hand raises `MissingFactError`; whoever asked loads it and asks again. A fact known not to exist is None.
+
+What may be asked of them stands in `models.vocabulary`.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntFlag, StrEnum
+from typing import NamedTuple, Protocol
+
+from models.networks import NetworkSet
+
+MAX_ANCESTORS = 10_000
+"""Ancestors one question may visit; a tree beyond it is a policy error, not a slow answer (law 10)."""
+
+
+class Permission(IntFlag):
+    """What an ACL entry grants; independent of each other: write does not imply read."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    DELETE = 4
+    CHANGE_ACL = 8
+
+    @classmethod
+    def named(cls, name: str) -> "Permission":
+        """Returns the permission called `name` (`read`, `write`, `delete`, `change-acl`).
+
+        Raises:
+            ValueError: no permission has this name.
+        """
+        try:
+            return PERMISSION_NAMES[name]
+        except KeyError:
+            raise ValueError(
+                f"`{name}` is not a permission; those are {', '.join(PERMISSION_NAMES)}"
+            ) from None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the permissions in this set, in their fixed order."""
+        return tuple(name for name, flag in PERMISSION_NAMES.items() if flag & self)
+
+
+PERMISSION_NAMES: Mapping[str, Permission] = {
+    "read": Permission.READ,
+    "write": Permission.WRITE,
+    "delete": Permission.DELETE,
+    "change-acl": Permission.CHANGE_ACL,
+}
+
+
+class UserType(StrEnum):
+    """The kinds of user with an account (seed: "User Types"); each may hold the roles of those below it."""
+
+    POWER = "POWER"
+    STANDARD = "STANDARD"
+    BROWSE_ONLY = "BROWSE_ONLY"
+    BROWSE_API_ONLY = "BROWSE_API_ONLY"
+
+
+RANKS: Mapping[UserType, int] = {
+    UserType.POWER: 2,
+    UserType.STANDARD: 1,
+    UserType.BROWSE_ONLY: 0,
+    UserType.BROWSE_API_ONLY: 0,
+}
+"""Order of the cap: a role may be held from its lowest type's rank upwards."""
+
+
+class UserStatus(StrEnum):
+    """Whether a user may sign in (seed: "Status"); only ACTIVE may."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    BLOCKED = "BLOCKED"
+    DELETED = "DELETED"
+
+
+class DomainStatus(StrEnum):
+    """Whether a system domain works; FROZEN and DEACTIVATED ones admit nobody for now."""
+
+    ACTIVE = "ACTIVE"
+    WARNING = "WARNING"
+    FROZEN = "FROZEN"
+    DEACTIVATED = "DEACTIVATED"
+
+
+_WORKING = (DomainStatus.ACTIVE, DomainStatus.WARNING)
+# a member of an Enum is found more slowly than a name
+
+
+class ObjectKey(NamedTuple):
+    """The name of an object: its type (`asset`, `collection`, `file`, ...) and its id, compared bytewise."""
+
+    type: str
+    id: str
+
+    @property
+    def fact(self) -> str:
+        """The key of this object's record."""
+        return f"object:{self.type}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ObjectKey":
+        """Returns the key that `TYPE:ID` or `TYPE/ID` names.
+
+        Raises:
+            ValueError: there is no type or no id.
+        """
+        cut = min((at for at in (text.find(":"), text.find("/")) if at > 0), default=0)
+        kind, id_ = (
+            text[:cut],
+            text[cut + 1 :] if text[cut : cut + 1] == ":" else text[cut:].removeprefix("/"),
+        )
+        if not kind or not id_:
+            raise ValueError(
+                f"`{text}` does not name an object: write TYPE:ID, as in asset:42 or file:/a/b.mp4"
+            )
+        return cls(kind, id_)
+
+    def folder(self) -> "ObjectKey | None":
+        """Returns the folder that a path stands in (rule 2); None for `/` and for ids that are no paths."""
+        if not self.id.startswith("/") or self.id == "/":
+            return None
+        if self.id.endswith("/"):  # a map that tells `/a/b/` from `/a/b`: the listing stands in the folder
+            return ObjectKey(self.type, self.id.rstrip("/"))
+        return ObjectKey(self.type, self.id.rpartition("/")[0] or "/")
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRecord:
+    """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`."""
+
+    id: str
+    status: DomainStatus = DomainStatus.ACTIVE
+    allow_list_enabled: bool = False
+    networks: NetworkSet = field(default_factory=NetworkSet)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether members may act at all."""
+        return self.status in _WORKING
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A group or team: roles for its members, and the networks they may come from."""
+
+    id: str
+    domain_id: str
+    roles: frozenset[str] = frozenset()
+    networks: NetworkSet = field(default_factory=NetworkSet)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """What decisions need of a user.
+
+    Attributes:
+        principals: the names under which ACL entries speak of the user: `user:ID`, then `group:ID` of each group, which
+            is also the key of the group's record.
+        group_facts: the keys of the groups' records.
+        domain_fact: the key of the domain's record.
+        rank: of the type.
+    """
+
+    id: str
+    domain_id: str
+    type: UserType = UserType.STANDARD
+    status: UserStatus = UserStatus.ACTIVE
+    is_admin: bool = False
+    group_ids: tuple[str, ...] = ()
+    principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    group_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    domain_fact: str = field(init=False, compare=False, repr=False)
+    rank: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        groups = tuple(sys.intern(f"group:{id_}") for id_ in self.group_ids)
+        object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
+        object.__setattr__(self, "group_facts", groups)
+        object.__setattr__(self, "rank", RANKS[self.type])
+        object.__setattr__(self, "domain_fact", sys.intern(f"domain:{self.domain_id}"))
+        object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A credential: whose, for which application, until when. The text of the token is nowhere.
+
+    Attributes:
+        user_fact: the key of the user's record.
+    """
+
+    id: str
+    user_id: str
+    application_id: str
+    expires: datetime | None
+    revoked: bool
+    user_fact: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "user_fact", f"user:{self.user_id}")
+
+
+_NO_ENTRIES: Mapping[str, Permission] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """An object's own facts (rule 1).
+
+    Attributes:
+        registered: whether the store knows it, or it is only a path below something known (rule 2).
+        parents: collections and folder that it stands in, one level up.
+        direct: principal (`user:ID`, `group:ID`) → permissions of entries that stay here.
+        propagating: the same for entries that hold here and on all content.
+        held: a deletion with an unknown outcome closes it to all (DESIGN, "Effects").
+        parent_facts: the keys of the parents' records.
+    """
+
+    key: ObjectKey
+    registered: bool = False
+    domain_id: str | None = None
+    owner_id: str | None = None
+    parents: tuple[ObjectKey, ...] = ()
+    direct: Mapping[str, Permission] = field(default_factory=dict)
+    propagating: Mapping[str, Permission] = field(default_factory=dict)
+    held: bool = False
+    parent_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parent_facts", tuple(sys.intern(parent.fact) for parent in self.parents))
+        if self.domain_id is not None:
+            object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
+        object.__setattr__(self, "direct", _shared(self.direct))
+        object.__setattr__(self, "propagating", _shared(self.propagating))
+
+
+Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
+
+
+class MissingFactError(LookupError):
+    """The fact `key` is not at hand; load it and ask again. Never means that it does not exist."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class FactBoundError(Exception):
+    """A question met a bound on hostile structure; the decision is refused as a policy error."""
+
+
+class Facts(Protocol):
+    """Records of one revision, by key."""
+
+    def get(self, key: str, /) -> Record | None:
+        """Returns the record, None if it is known not to exist.
+
+        Raises:
+            MissingFactError: it is not at hand.
+        """
+        ...
+
+    def reach(self, key: str, /) -> Mapping[str, int]:
+        """Returns what the object with this key and everything above it grant to their content, by principal.
+
+        Whoever keeps facts may remember it for as long as none of them changes.
+
+        Raises:
+            MissingFactError: a fact above is not at hand.
+            FactBoundError: more than `MAX_ANCESTORS` are above.
+        """
+        return reach_from(self, key)[0]
+
+
+def reach_from(facts: Facts, start: str) -> tuple[Mapping[str, int], set[str]]:
+    """Returns what `Facts.reach` says, and the keys of all facts that it follows from."""
+    waiting, seen = [start], {start}
+    found: list[Mapping[str, Permission]] = []
+    for key in waiting:  # grows while it is walked
+        record = facts.get(key)
+        if not isinstance(record, ObjectRecord):
+            continue
+        if record.propagating:
+            found.append(record.propagating)
+        for parent in record.parent_facts:
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+        if len(waiting) > MAX_ANCESTORS:
+            raise FactBoundError(
+                f"more than {MAX_ANCESTORS} ancestors above `{start.removeprefix('object:')}`"
+            )
+    if len(found) <= 1:
+        return found[0] if found else _NO_ENTRIES, seen
+    merged: dict[str, int] = {}
+    for entries in found:
+        for principal, held in entries.items():
+            merged[principal] = merged.get(principal, 0) | int(held)
+    return merged, seen
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Where a permission comes from: the entry's object, its principal, and whether it was inherited."""
+
+    on: ObjectKey
+    principal: str
+    permissions: Permission
+    inherited: bool
+
+
+def _shared(entries: Mapping[str, Permission]) -> Mapping[str, Permission]:
+    """Returns the same entries with the principals' one text in memory (rule 2)."""
+    return {sys.intern(name): held for name, held in entries.items()} if entries else _NO_ENTRIES
