@@ -22,10 +22,11 @@ from pathlib import Path
 
 from bench.questions import asset
 from gateway.authorize import Verdict
-from gateway.bundle import Bundle, read_policy, read_role_floor
+from gateway.bundle import Bundle, read_policy
 from gateway.case import Case
 from gateway.facts_keeper import FactsKeeper
 from gateway.inbound import Inbound
+from gateway.roles import read_role_floor
 from gateway.routes import RouteTable
 from models import changes
 from models.networks import NetworkSet

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.bundle import read_policy, read_role_floor
+from gateway.bundle import read_policy
 from gateway.policy import Policy, Question
+from gateway.roles import read_role_floor
 from gateway.scenarios import scenario_of
 from models.networks import canonical_address
 from models.records import UserRecord

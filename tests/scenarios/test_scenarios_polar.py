@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.bundle import read_policy, read_role_floor
+from gateway.bundle import read_policy
 from gateway.policy import Policy, Question
+from gateway.roles import read_role_floor
 from gateway.scenarios import Case, Scenario, load_scenarios
 from models.networks import canonical_address
 from models.records import UserRecord, UserType

@@ -138,12 +138,12 @@ def check_roles(desk: Desk, roles: list[str]) -> None:
 
     Where the catalogue cannot be read (the policies stand on another machine, or nothing is published), nothing is refused.
     """
-    from gateway.bundle import read_role_floor
     from gateway.errors import PolicyFileError
+    from gateway.roles import read_roles
 
     try:
         with placed(desk) as place:
-            known = read_role_floor(place.folder)
+            known = read_roles(place.folder)
     except (PolicyFileError, CommandError):
         return
     unknown = [
