@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from gateway.capabilities import read_capabilities
+from gateway.cells import cells_of
 from gateway.errors import ConfigurationError, PolicyFileError
 from gateway.policy import Policy
 from gateway.policy.lint import errors_of, lint
-from gateway.roles import floor_of, gui_only_of, read_roles
+from gateway.roles import Role, floor_of, gui_only_of, read_roles
 from gateway.routes import RouteTable
-from gateway.scenarios import Scenario, load_scenarios
+from gateway.scenarios import Scenario, load_scenarios, scenario_of
 from models.records import UserType
 
 MAX_FILE: Final = 1_048_576
@@ -27,7 +29,14 @@ MAX_FILE: Final = 1_048_576
 MAX_NESTING: Final = 200
 """Brackets within brackets; Oso's parser ends the process at some 10,000."""
 T = TypeVar("T")
-_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml", "scenarios/own/*.yaml")
+_PATTERNS: Final = (
+    "*.polar",
+    "roles.yaml",
+    "capabilities.yaml",
+    "routes/*.yaml",
+    "scenarios/*.yaml",
+    "scenarios/own/*.yaml",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,11 @@ def load_bundle(
         return Policy(polar_sources(place, max_file)) if proved else read_policy(place, max_file, gui_only)
 
     policy = _tried(problems, load_policy, folder)
-    scenarios = [] if proved else _tried(problems, load_scenarios, folder / "scenarios") or []
+
+    def load_guards(place: Path) -> list[Scenario]:
+        return [] if proved else read_scenarios(place, roles)
+
+    scenarios = _tried(problems, load_guards, folder) or []
 
     def load_routes(routes: Path) -> RouteTable:
         return RouteTable.load(
@@ -90,6 +103,25 @@ def load_bundle(
     if problems or policy is None or routes is None:
         raise ConfigurationError(problems)
     return Bundle(bundle_digest(folder), policy, routes, role_floor, tuple(scenarios))
+
+
+def read_scenarios(folder: Path, roles: Mapping[str, Role]) -> list[Scenario]:
+    """Returns what the folder says must be allowed and refused: its scenarios, and the cells of its table of capabilities.
+
+    Raises:
+        PolicyFileError: something is malformed, or the table contradicts the catalogue `roles`; carries every problem.
+    """
+    problems: list[str] = []
+    scenarios = _tried(problems, load_scenarios, folder / "scenarios") or []
+
+    def load_table(place: Path) -> list[Scenario]:
+        cells = cells_of(read_capabilities(place, roles))
+        return [scenario_of(name, content, folder="") for name, content in cells]
+
+    cells = _tried(problems, load_table, folder) or [] if roles else []
+    if problems:
+        raise PolicyFileError(problems)
+    return [*cells, *scenarios]
 
 
 def bundle_paths(folder: Path) -> dict[str, Path]:

@@ -21,7 +21,7 @@ class Failure:
     """A case that was answered otherwise.
 
     Attributes:
-        place: the scenario's file.
+        place: where the scenario stands in the bundle.
         asked: the case in words.
         wanted: what the scenario says.
         got: what was answered.
@@ -42,7 +42,7 @@ class Failure:
     def line(self) -> str:
         """The failure in one line."""
         why = f" ({self.detail})" if self.detail else ""
-        return f"scenarios/{self.place}: {self.asked}: must be {self.wanted}, is {self.got}{why}"
+        return f"{self.place}: {self.asked}: must be {self.wanted}, is {self.got}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _failure(
 ) -> Failure:
     steps = tuple(policy.explain(question))
     return Failure(
-        place=scenario.place,
+        place=scenario.where,
         asked=f"{case.who} {case.does} {case.what or 'in the own domain'}",
         wanted=_said(case.because, allowed=case.allowed),
         got=_said(decision.reason, allowed=decision.allowed),

@@ -76,13 +76,14 @@ class Scenario:
     """A scenario as loaded.
 
     Attributes:
-        place: the file's name.
+        place: the file's name below `folder`.
         says: what it shows, in a sentence.
         raw: its facts as written, for those who build a world of their own from them.
         facts: its facts as records; a key that is not in it does not exist.
         cases: its expectations.
         overrides: the shipped scenario that it stands in for; empty if none.
         because: why.
+        folder: where it stands in the bundle; empty for what is made of another file.
     """
 
     place: str
@@ -92,6 +93,12 @@ class Scenario:
     cases: tuple[Case, ...]
     overrides: str = ""
     because: str = ""
+    folder: str = "scenarios/"
+
+    @property
+    def where(self) -> str:
+        """Where it stands in the bundle, for messages."""
+        return f"{self.folder}{self.place}"
 
     @property
     def is_own(self) -> bool:
@@ -166,8 +173,8 @@ def _override_problems(scenarios: list[Scenario], shipped: Collection[str]) -> I
         seen.setdefault(name, place)
 
 
-def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
-    """Returns the scenario that a file's content describes.
+def scenario_of(place: str, data: dict[str, Any], folder: str = "scenarios/") -> Scenario:
+    """Returns the scenario that a file's content describes; `folder` and `place` say where it stands.
 
     Raises:
         ValueError, KeyError, TypeError: the content is not a scenario.
@@ -183,7 +190,7 @@ def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
     overrides, because = data.get("overrides", ""), data.get("because", "")
     if not isinstance(overrides, str) or not isinstance(because, str):
         raise TypeError("`overrides` and `because` are texts")
-    return Scenario(place, data["says"], raw, facts, tuple(cases), overrides, because)
+    return Scenario(place, data["says"], raw, facts, tuple(cases), overrides, because, folder)
 
 
 def _case(entry: dict[str, Any], *, allowed: bool) -> Case:

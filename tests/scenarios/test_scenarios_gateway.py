@@ -1,4 +1,4 @@
-"""Each shipped scenario through the whole running gateway, with a recording backend behind it."""
+"""Each shipped scenario and each cell of the table of capabilities through the whole running gateway, with a recording backend behind it."""
 
 import json
 import secrets
@@ -14,15 +14,17 @@ import pytest
 import requests
 from sqlalchemy.orm import Session
 
+from gateway.bundle import read_scenarios
 from gateway.reasons import TABLE, Reason
-from gateway.scenarios import Case, Scenario, load_scenarios
+from gateway.roles import read_roles
+from gateway.scenarios import Case, Scenario
 from gateways import POLICIES, Gateway, prepare, running
 from models import tables
 from models.networks import canonical_network
 from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
 from recorder import Recorder, recording
 
-SCENARIOS = load_scenarios(POLICIES / "scenarios")
+SCENARIOS = read_scenarios(POLICIES, read_roles(POLICIES))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOML = """
 [upstreams.recorder]

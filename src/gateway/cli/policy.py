@@ -142,16 +142,16 @@ def run_scenarios(context: typer.Context, folder: FolderArgument = None) -> None
 
     Exit code 0: every case is answered as its scenario says, 1: one is not. Scenarios of your own stand in scenarios/own/.
     """
-    from gateway.bundle import read_policy
+    from gateway.bundle import read_policy, read_scenarios
     from gateway.proving import prove
-    from gateway.roles import read_role_floor
-    from gateway.scenarios import load_scenarios
+    from gateway.roles import floor_of, read_roles
 
     desk = desk_of(context)
     with placed(desk, folder) as place:
-        scenarios = load_scenarios(place.folder / "scenarios")
+        roles = read_roles(place.folder)
+        scenarios = read_scenarios(place.folder, roles)
         policy = read_policy(place.folder, desk.settings().policies.max_file)
-        proof = prove(policy, read_role_floor(place.folder), scenarios)
+        proof = prove(policy, floor_of(roles), scenarios)
     overridden = [
         {"name": each.overrides, "by": each.place, "because": each.because}
         for each in scenarios
