@@ -17,9 +17,11 @@ gate("signed-in", subject, _action, _resource, request) if
 gate("user-status", subject, _action, _resource, request) if
     subject.is_active() or request.open_to_all();
 
-# The user's system domain works.
+# The user's system domain works. In a frozen one everybody may still read, in one that is deactivated nobody does anything.
 gate("domain", subject, _action, _resource, request) if
     subject.in_working_domain() or request.open_to_all();
+gate("domain", subject, action, _resource, _request) if
+    reads(action) and subject.in_frozen_domain();
 
 # The client's address is on the allow-list that applies to the user. This binds admins too.
 gate("network", subject, _action, _resource, request) if

@@ -33,7 +33,8 @@ class Oracle:
         if user.get("status", "ACTIVE") != "ACTIVE":
             return False, "user-status"
         domain = self.domains[user.get("domain", self.first)]
-        if domain.get("status", "ACTIVE") not in ("ACTIVE", "WARNING"):
+        frozen = domain.get("status") == "FROZEN" and case["does"] in ("read", "list", "download")
+        if domain.get("status", "ACTIVE") not in ("ACTIVE", "WARNING") and not frozen:
             return False, "domain"
         if not self.address_is_fine(user, domain, case.get("from", "10.0.0.1")):
             return False, "network"

@@ -6,7 +6,7 @@ A scenario file:
     facts:
       domains: {studio: {}}                      # status, allow_list (a switch), networks
       groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}
-      users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain
+      users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
       acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]
     allow:
@@ -53,6 +53,14 @@ from models.records import (
 
 NOBODY: Final = "nobody"
 OWN: Final = "own/"
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "domains": frozenset(("status", "allow_list", "networks")),
+    "groups": frozenset(("domain", "roles", "networks")),
+    "users": frozenset(("domain", "email", "type", "status", "admin", "groups")),
+    "objects": frozenset(("domain", "owner", "in")),
+    "acl": frozenset(("object", "to", "may", "propagates")),
+}
+"""What may be said of each thing in the facts."""
 _NOON: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
@@ -182,6 +190,7 @@ def scenario_of(place: str, data: dict[str, Any], folder: str = "scenarios/") ->
     if unknown := set(data) - {"says", "facts", "allow", "refuse", "overrides", "because"}:
         raise ValueError(f"unknown words {sorted(unknown)}")
     raw = data.get("facts") or {}
+    _check_words(raw)
     cases = [_case(entry, allowed=True) for entry in data.get("allow") or ()]
     cases += [_case(entry, allowed=False) for entry in data.get("refuse") or ()]
     if not cases:
@@ -191,6 +200,17 @@ def scenario_of(place: str, data: dict[str, Any], folder: str = "scenarios/") ->
     if not isinstance(overrides, str) or not isinstance(because, str):
         raise TypeError("`overrides` and `because` are texts")
     return Scenario(place, data["says"], raw, facts, tuple(cases), overrides, because, folder)
+
+
+def _check_words(raw: Mapping[str, Any]) -> None:
+    """Raises ValueError for a word that the facts do not have: it would silently say nothing."""
+    if unknown := set(raw) - set(_WORDS):
+        raise ValueError(f"unknown words {sorted(unknown)} in the facts")
+    for section, words in _WORDS.items():
+        entries = raw.get(section) or {}
+        for entry in entries.values() if isinstance(entries, Mapping) else entries:
+            if unknown := set(entry) - words:
+                raise ValueError(f"unknown words {sorted(unknown)} in `{section}`")
 
 
 def _case(entry: dict[str, Any], *, allowed: bool) -> Case:

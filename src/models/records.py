@@ -93,7 +93,7 @@ class UserStatus(StrEnum):
 
 
 class DomainStatus(StrEnum):
-    """Whether a system domain works; FROZEN and DEACTIVATED ones admit nobody for now."""
+    """Whether a system domain works: in a FROZEN one members only read, in a DEACTIVATED one they do nothing."""
 
     ACTIVE = "ACTIVE"
     WARNING = "WARNING"
@@ -157,8 +157,13 @@ class DomainRecord:
 
     @property
     def is_working(self) -> bool:
-        """Whether members may act at all."""
+        """Whether members may do what they otherwise may."""
         return self.status in _WORKING
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether members may still read."""
+        return self.status is DomainStatus.FROZEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,11 @@ class Subject:
         domain = self._facts.get(self.user.domain_fact) if self.user is not None else None
         return isinstance(domain, DomainRecord) and domain.is_working
 
+    def in_frozen_domain(self) -> bool:
+        """Tells whether the user's system domain is FROZEN, so that its content may be read and not changed."""
+        domain = self._facts.get(self.user.domain_fact) if self.user is not None else None
+        return isinstance(domain, DomainRecord) and domain.is_frozen
+
     def is_admin(self) -> bool:
         """Tells whether the user is a domain owner (admin); only POWER users can be (seed: "Admin users")."""
         return self.user is not None and self.user.is_admin and self.user.type is _POWER

@@ -50,6 +50,7 @@ QUESTIONS = (
     "subject.is_signed_in()",
     "subject.is_active()",
     "subject.in_working_domain()",
+    "subject.in_frozen_domain()",
     "subject.is_admin()",
     'subject.is_type("STANDARD")',
     'subject.in_group("red")',

@@ -69,7 +69,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
             name: {
                 "allow_list": draw(st.booleans()),
                 "networks": draw(some(NETWORKS)),
-                "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN"))),
+                "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN", "DEACTIVATED"))),
             }
             for name in DOMAINS
         },

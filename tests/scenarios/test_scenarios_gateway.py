@@ -130,7 +130,7 @@ class Scenery:
         user = tables.User(
             id=id_,
             domain_id=domain,
-            email=f"{name}@{self.at}example",
+            email=f"{entry.get('email', name)}@{self.at}example",
             type=UserType(entry.get("type", "STANDARD")),
             status=UserStatus(entry.get("status", "ACTIVE")),
             is_admin=entry.get("admin", False),

@@ -84,10 +84,12 @@ def test_only_active_users_are_active(status: UserStatus) -> None:
 
 @pytest.mark.parametrize("status", list(DomainStatus))
 def test_a_domain_works_while_active_or_warned(status: DomainStatus) -> None:
-    """FROZEN and DEACTIVATED admit nobody."""
+    """FROZEN and DEACTIVATED ones do not, and only the first is frozen; one that is gone is neither."""
     works = status in (DomainStatus.ACTIVE, DomainStatus.WARNING)
     assert asking(ben(), DomainRecord("main", status)).in_working_domain() is works
-    assert Subject(Known(gone=("domain:main",)), ben(), FLOOR).in_working_domain() is False
+    assert asking(ben(), DomainRecord("main", status)).in_frozen_domain() is (status is DomainStatus.FROZEN)
+    gone = Subject(Known(gone=("domain:main",)), ben(), FLOOR)
+    assert (gone.in_working_domain(), gone.in_frozen_domain()) == (False, False)
 
 
 def test_an_anonymous_subject_is_nothing_and_has_nothing() -> None:
@@ -97,6 +99,7 @@ def test_an_anonymous_subject_is_nothing_and_has_nothing() -> None:
         nobody.is_signed_in(),
         nobody.is_active(),
         nobody.in_working_domain(),
+        nobody.in_frozen_domain(),
         nobody.is_admin(),
         nobody.is_type("POWER"),
         nobody.in_group("crew"),

@@ -46,7 +46,9 @@ def set_(
     *,
     status: Annotated[
         DomainStatus,
-        typer.Option("--status", case_sensitive=False, help="FROZEN and DEACTIVATED admit nobody."),
+        typer.Option(
+            "--status", case_sensitive=False, help="FROZEN lets members only read, DEACTIVATED nothing."
+        ),
     ],
 ) -> None:
     """Changes a system domain."""

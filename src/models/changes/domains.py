@@ -30,7 +30,7 @@ def create_domain(session: Session, name: str, *, id_: str | None = None) -> Sys
 
 
 def set_domain_status(session: Session, domain_id: str, status: DomainStatus) -> SystemDomain:
-    """Sets whether the domain works; FROZEN and DEACTIVATED admit nobody.
+    """Sets whether the domain works: members of a FROZEN one only read, those of a DEACTIVATED one do nothing.
 
     Raises:
         InvalidError: there is no such status.
