@@ -79,7 +79,13 @@ class Oracle:
         return not allowed or any(ip in ipaddress.ip_network(net) for net in allowed)
 
     def holds(self, user: dict[str, Any], role: str) -> bool:
-        given = any(role in self.groups[group].get("roles", ()) for group in user.get("groups", ()))
+        narrowing = self.domains[user.get("domain", self.first)].get("role_model") == "ROLE_GROUPS"
+        kind = "ROLE_GROUP" if narrowing else "GROUP"
+        groups = [self.groups[name] for name in user.get("groups", ())]
+        named = [
+            one for group in groups if group.get("kind", "GROUP") == kind for one in group.get("roles", ())
+        ]
+        given = role in named or (narrowing and not named)
         return given and RANK[user.get("type", "STANDARD")] >= RANK[self.floor.get(role, "POWER")]
 
     def path(self, name: str) -> list[str]:

@@ -4,8 +4,8 @@ A scenario file:
 
     says: members of a group that may only read, read and do nothing else
     facts:
-      domains: {studio: {}}                      # status, allow_list (a switch), networks
-      groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}
+      domains: {studio: {}}                      # status, role_model, allow_list (a switch), networks
+      groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}   # kind
       users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
       acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]
@@ -41,11 +41,13 @@ from models.records import (
     DomainRecord,
     DomainStatus,
     Facts,
+    GroupKind,
     GroupRecord,
     ObjectKey,
     ObjectRecord,
     Permission,
     Record,
+    RoleModel,
     UserRecord,
     UserStatus,
     UserType,
@@ -54,8 +56,8 @@ from models.records import (
 NOBODY: Final = "nobody"
 OWN: Final = "own/"
 _WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "domains": frozenset(("status", "allow_list", "networks")),
-    "groups": frozenset(("domain", "roles", "networks")),
+    "domains": frozenset(("status", "role_model", "allow_list", "networks")),
+    "groups": frozenset(("domain", "kind", "roles", "networks")),
     "users": frozenset(("domain", "email", "type", "status", "admin", "groups")),
     "objects": frozenset(("domain", "owner", "in")),
     "acl": frozenset(("object", "to", "may", "propagates")),
@@ -239,10 +241,17 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
             DomainStatus(entry.get("status", "ACTIVE")),
             entry.get("allow_list", False),
             _networks(entry),
+            RoleModel(entry.get("role_model", "GROUPS")) is RoleModel.ROLE_GROUPS,
         )
     for name, entry in (raw.get("groups") or {}).items():
-        roles = frozenset(entry.get("roles", ()))
-        records[f"group:{name}"] = GroupRecord(name, entry.get("domain", first), roles, _networks(entry))
+        roles, kind = frozenset(entry.get("roles", ())), GroupKind(entry.get("kind", "GROUP"))
+        records[f"group:{name}"] = GroupRecord(
+            name,
+            entry.get("domain", first),
+            roles if kind is GroupKind.GROUP else frozenset(),
+            _networks(entry),
+            roles if kind is GroupKind.ROLE_GROUP else frozenset(),
+        )
     for name, entry in (raw.get("users") or {}).items():
         records[f"user:{name}"] = UserRecord(
             name,

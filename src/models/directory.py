@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.changes import ConflictError, UnknownError
 from models.changes.names import shown
 from models.columns import is_storable
-from models.records import ObjectKey
+from models.records import GroupKind, ObjectKey, RoleModel
 from models.tables import (
     AclEntry,
     Application,
@@ -116,6 +116,22 @@ def list_roles(session: Session, group_id: str) -> Sequence[str]:
     """Returns the roles that a group gives, sorted."""
     roles = select(GroupRole.role).where(GroupRole.group_id == group_id)
     return session.scalars(roles.order_by(GroupRole.role)).all()
+
+
+def list_roles_of(session: Session, user: User) -> Sequence[str] | None:
+    """Returns the roles that come to a user as the domain's do, sorted and without the cap of the type; None for all."""
+    domain = session.get_one(SystemDomain, user.domain_id)
+    narrows = domain.role_model is RoleModel.ROLE_GROUPS
+    kind = GroupKind.ROLE_GROUP if narrows else GroupKind.GROUP
+    roles = (
+        select(GroupRole.role)
+        .distinct()
+        .join(Group, Group.id == GroupRole.group_id)
+        .join(Membership, Membership.group_id == Group.id)
+        .where(Membership.user_id == user.id, Group.kind == kind)
+    )
+    found = session.scalars(roles.order_by(GroupRole.role)).all()
+    return None if narrows and not found else found
 
 
 def list_members(session: Session, group_id: str) -> Sequence[User]:

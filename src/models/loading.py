@@ -22,11 +22,13 @@ from models.networks import NetworkSet
 from models.records import (
     MAX_ANCESTORS,
     DomainRecord,
+    GroupKind,
     GroupRecord,
     ObjectKey,
     ObjectRecord,
     Permission,
     Record,
+    RoleModel,
     TokenRecord,
     UserRecord,
 )
@@ -206,9 +208,14 @@ def _load_groups(connection: Connection, ids: set[str], records: dict[str, Recor
     networks: dict[str, list[str]] = defaultdict(list)
     for row in _rows(connection, select(Network.group_id, Network.cidr), Network.group_id, ids):
         networks[row.group_id].append(row.cidr)
-    for row in _rows(connection, select(Group.id, Group.domain_id), Group.id, ids):
+    for row in _rows(connection, select(Group.id, Group.domain_id, Group.kind), Group.id, ids):
+        named = frozenset(roles[row.id])
         records[f"group:{row.id}"] = GroupRecord(
-            row.id, row.domain_id, frozenset(roles[row.id]), NetworkSet.of(networks[row.id])
+            row.id,
+            row.domain_id,
+            roles=named if row.kind is GroupKind.GROUP else frozenset(),
+            networks=NetworkSet.of(networks[row.id]),
+            narrows_to=named if row.kind is GroupKind.ROLE_GROUP else frozenset(),
         )
 
 
@@ -218,10 +225,16 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
     lines = select(Network.domain_id, Network.cidr).where(Network.group_id.is_(None))
     for row in _rows(connection, lines, Network.domain_id, ids):
         networks[row.domain_id].append(row.cidr)
-    columns = select(SystemDomain.id, SystemDomain.status, SystemDomain.allow_list_enabled)
+    columns = select(
+        SystemDomain.id, SystemDomain.status, SystemDomain.allow_list_enabled, SystemDomain.role_model
+    )
     for row in _rows(connection, columns, SystemDomain.id, ids):
         records[f"domain:{row.id}"] = DomainRecord(
-            row.id, row.status, row.allow_list_enabled, NetworkSet.of(networks[row.id])
+            row.id,
+            row.status,
+            row.allow_list_enabled,
+            NetworkSet.of(networks[row.id]),
+            roles_narrow=row.role_model is RoleModel.ROLE_GROUPS,
         )
 
 

@@ -101,6 +101,24 @@ class DomainStatus(StrEnum):
     DEACTIVATED = "DEACTIVATED"
 
 
+class RoleModel(StrEnum):
+    """How a domain's users come by their roles; the user type caps them in both.
+
+    GROUPS: from their groups, added up. ROLE_GROUPS: all that the type may hold, unless role groups narrow it.
+    """
+
+    GROUPS = "GROUPS"
+    ROLE_GROUPS = "ROLE_GROUPS"
+
+
+class GroupKind(StrEnum):
+    """What a group is for. GROUP: roles and access. TEAM: access alone. ROLE_GROUP: roles alone, in domains that take them there."""
+
+    GROUP = "GROUP"
+    TEAM = "TEAM"
+    ROLE_GROUP = "ROLE_GROUP"
+
+
 _WORKING = (DomainStatus.ACTIVE, DomainStatus.WARNING)
 # a member of an Enum is found more slowly than a name
 
@@ -148,12 +166,17 @@ class ObjectKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:
-    """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`."""
+    """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`.
+
+    Attributes:
+        roles_narrow: whether roles are those of the user type, narrowed by role groups (`RoleModel.ROLE_GROUPS`).
+    """
 
     id: str
     status: DomainStatus = DomainStatus.ACTIVE
     allow_list_enabled: bool = False
     networks: NetworkSet = field(default_factory=NetworkSet)
+    roles_narrow: bool = False
 
     @property
     def is_working(self) -> bool:
@@ -168,12 +191,19 @@ class DomainRecord:
 
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
-    """A group or team: roles for its members, and the networks they may come from."""
+    """A group, team or role group.
+
+    Attributes:
+        roles: what it gives its members where groups do; none if it is a team or role group.
+        networks: where its members may come from.
+        narrows_to: the roles that a role group leaves its members; empty if it narrows nothing.
+    """
 
     id: str
     domain_id: str
     roles: frozenset[str] = frozenset()
     networks: NetworkSet = field(default_factory=NetworkSet)
+    narrows_to: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

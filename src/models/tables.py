@@ -21,14 +21,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueCons
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from models.columns import BYTEWISE, PermissionSet, UtcTime, choice
-from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
-
-
-class GroupKind(StrEnum):
-    """Whether a group is one of the legacy kind or a team; decisions treat them alike."""
-
-    GROUP = "GROUP"
-    TEAM = "TEAM"
+from models.records import DomainStatus, GroupKind, ObjectKey, Permission, RoleModel, UserStatus, UserType
 
 
 class PrincipalKind(StrEnum):
@@ -74,6 +67,7 @@ class Base(DeclarativeBase):
         UserType: choice(UserType),
         UserStatus: choice(UserStatus),
         DomainStatus: choice(DomainStatus),
+        RoleModel: choice(RoleModel),
         GroupKind: choice(GroupKind),
         PrincipalKind: choice(PrincipalKind),
         IntentKind: choice(IntentKind),
@@ -103,6 +97,7 @@ class SystemDomain(Base):
     name: Mapped[str] = mapped_column(unique=True)
     status: Mapped[DomainStatus] = mapped_column(default=DomainStatus.ACTIVE)
     allow_list_enabled: Mapped[bool] = mapped_column(default=False)
+    role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
 
 
 class User(Base):
@@ -133,7 +128,7 @@ class User(Base):
 
 
 class Group(Base):
-    """A group of users, or a team: what roles and ACL entries are given to."""
+    """A group of users of one of the kinds of `GroupKind`."""
 
     __tablename__ = "groups"
     __facts__ = ("group:{id}",)
@@ -147,7 +142,7 @@ class Group(Base):
 
 
 class GroupRole(Base):
-    """One role that a group gives to its members."""
+    """One role that a group gives to its members, or to which a role group narrows them."""
 
     __tablename__ = "group_roles"
     __facts__ = ("group:{group_id}",)

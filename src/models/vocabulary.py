@@ -82,14 +82,14 @@ class Request:
 
 
 class Subject:
-    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous).
+    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous). It is of one revision.
 
     Attributes:
         user: the user's record; for facts, not for policies.
         principals: the names under which ACL entries speak of this subject: the user, then the groups.
     """
 
-    __slots__ = ("_facts", "_role_floor", "principals", "user")
+    __slots__ = ("_domain", "_facts", "_role_floor", "principals", "user")
 
     def __init__(self, facts: Facts, user: UserRecord | None, role_floor: Mapping[str, UserType]) -> None:
         """Makes the subject of a question.
@@ -101,6 +101,7 @@ class Subject:
         """
         self._facts, self._role_floor = facts, role_floor
         self.user = user
+        self._domain: DomainRecord | None = None
         self.principals: tuple[str, ...] = user.principals if user is not None else ()
 
     def is_signed_in(self) -> bool:
@@ -113,13 +114,13 @@ class Subject:
 
     def in_working_domain(self) -> bool:
         """Tells whether the user's system domain is ACTIVE or WARNING."""
-        domain = self._facts.get(self.user.domain_fact) if self.user is not None else None
-        return isinstance(domain, DomainRecord) and domain.is_working
+        domain = self._domain or self._found_domain()
+        return domain is not None and domain.is_working
 
     def in_frozen_domain(self) -> bool:
         """Tells whether the user's system domain is FROZEN, so that its content may be read and not changed."""
-        domain = self._facts.get(self.user.domain_fact) if self.user is not None else None
-        return isinstance(domain, DomainRecord) and domain.is_frozen
+        domain = self._domain or self._found_domain()
+        return domain is not None and domain.is_frozen
 
     def is_admin(self) -> bool:
         """Tells whether the user is a domain owner (admin); only POWER users can be (seed: "Admin users")."""
@@ -134,13 +135,21 @@ class Subject:
         return self.user is not None and group_id in self.user.group_ids
 
     def has_role(self, role: str) -> bool:
-        """Tells whether one of the user's groups gives `role` and the user's type may hold it."""
-        user = self.user
-        if user is None:
+        """Tells whether the user holds `role`: the type may hold it, and it comes to the user as the domain's roles do.
+
+        Where groups give roles, one of the user's gives it. Where role groups narrow what the type may hold, the user is in
+        none that names roles, or in one that names it.
+        """
+        user, domain = self.user, self._domain or self._found_domain()
+        if user is None or domain is None:
             return False
         if user.rank < RANKS[self._role_floor.get(role, _POWER)]:
             return False
         get = self._facts.get
+        if domain.roles_narrow:
+            groups = [group for key in user.group_facts if isinstance(group := get(key), GroupRecord)]
+            narrowing = [group.narrows_to for group in groups if group.narrows_to]
+            return not narrowing or any(role in names for names in narrowing)
         for key in user.group_facts:
             group = get(key)
             if isinstance(group, GroupRecord) and role in group.roles:
@@ -155,8 +164,8 @@ class Subject:
         """
         if self.user is None:
             return True
-        domain = self._facts.get(self.user.domain_fact)
-        if not isinstance(domain, DomainRecord):
+        domain = self._domain or self._found_domain()
+        if domain is None:
             return False
         if not domain.allow_list_enabled:
             return True
@@ -164,6 +173,13 @@ class Subject:
         lists = [group.networks for group in groups if isinstance(group, GroupRecord) and group.networks]
         lists = lists or [domain.networks]
         return not any(lists) or any(networks.admits(request.address) for networks in lists)
+
+    def _found_domain(self) -> DomainRecord | None:
+        """Returns the record of the user's domain; looked up once."""
+        if self.user is not None:
+            domain = self._facts.get(self.user.domain_fact)
+            self._domain = domain if isinstance(domain, DomainRecord) else None
+        return self._domain
 
 
 class Resource:

@@ -242,9 +242,10 @@ def record_of(drawn: Random, key: str) -> Record:
     kind, _, id_ = key.partition(":")
     if kind == "domain":
         status = drawn.choice((DomainStatus.ACTIVE, DomainStatus.ACTIVE, DomainStatus.FROZEN))
-        return DomainRecord(id_, status, drawn.random() < 0.4, _networks(drawn))
+        return DomainRecord(id_, status, drawn.random() < 0.4, _networks(drawn), drawn.random() < 0.3)
     if kind == "group":
-        return GroupRecord(id_, "home", frozenset(_some(drawn, ROLES)), _networks(drawn))
+        given, narrows_to = frozenset(_some(drawn, ROLES)), frozenset(_some(drawn, ROLES))
+        return GroupRecord(id_, "home", given, _networks(drawn), narrows_to)
     if kind == "user":
         return UserRecord(
             id_,

@@ -69,11 +69,19 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
             name: {
                 "allow_list": draw(st.booleans()),
                 "networks": draw(some(NETWORKS)),
+                "role_model": draw(st.sampled_from(("GROUPS", "GROUPS", "ROLE_GROUPS"))),
                 "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN", "DEACTIVATED"))),
             }
             for name in DOMAINS
         },
-        "groups": {name: {"roles": draw(some(ROLES)), "networks": draw(some(NETWORKS))} for name in GROUPS},
+        "groups": {
+            name: {
+                "kind": draw(st.sampled_from(("GROUP", "GROUP", "TEAM", "ROLE_GROUP"))),
+                "roles": draw(some(ROLES)),
+                "networks": draw(some(NETWORKS)),
+            }
+            for name in GROUPS
+        },
         "users": {
             name: {
                 "type": draw(st.sampled_from(("POWER", "STANDARD", "BROWSE_ONLY", "BROWSE_API_ONLY"))),

@@ -21,7 +21,7 @@ from gateway.scenarios import Case, Scenario
 from gateways import POLICIES, Gateway, prepare, running
 from models import tables
 from models.networks import canonical_network
-from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
+from models.records import DomainStatus, GroupKind, ObjectKey, Permission, RoleModel, UserStatus, UserType
 from recorder import Recorder, recording
 
 SCENARIOS = read_scenarios(POLICIES, read_roles(POLICIES))
@@ -115,12 +115,16 @@ class Scenery:
 
     def _domain(self, id_: str, entry: dict[str, Any]) -> None:
         status, switch = DomainStatus(entry.get("status", "ACTIVE")), entry.get("allow_list", False)
-        self._put(tables.SystemDomain(id=id_, name=id_, status=status, allow_list_enabled=switch))
+        roles = RoleModel(entry.get("role_model", "GROUPS"))
+        self._put(
+            tables.SystemDomain(id=id_, name=id_, status=status, allow_list_enabled=switch, role_model=roles)
+        )
         self._put(tables.Application(id=f"{id_}-app", domain_id=id_, name="app"))
         self._networks(id_, None, entry)
 
     def _group(self, id_: str, domain: str, entry: dict[str, Any]) -> None:
-        self._put(tables.Group(id=id_, domain_id=domain, name=id_))
+        kind = GroupKind(entry.get("kind", "GROUP"))
+        self._put(tables.Group(id=id_, domain_id=domain, name=id_, kind=kind))
         self._put(*(tables.GroupRole(group_id=id_, role=role) for role in entry.get("roles", ())))
         self._networks(domain, id_, entry)
 

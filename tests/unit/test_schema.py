@@ -13,15 +13,22 @@ from sqlalchemy import Connection, inspect, text
 
 from models import changes, schema
 from models.published import latest_publication
+from models.records import DomainRecord, GroupRecord
 from models.store import Store, StoreError
-from models.tables import Base, SystemDomain, User
-from stores import Databases, behind, change, opened, revision
+from models.tables import Base, Group, SystemDomain, User
+from stores import Databases, behind, change, opened, record, revision
 
 
 @pytest.fixture
 def bare_url(databases: Databases, tmp_path: Path) -> str:
     """A database without a schema."""
     return databases.bare(tmp_path)
+
+
+INSERT_DOMAIN = (
+    "INSERT INTO system_domains (id, name, status, allow_list_enabled) VALUES (:w, :w, 'ACTIVE', :no)"
+)
+"""A domain as any schema takes it."""
 
 
 def migrate_to(connection: Connection, version: str) -> None:
@@ -44,9 +51,7 @@ def test_text_is_compared_bytewise(url: str) -> None:
     words = ["B", "Z", "a", "b", "é"]
     with behind(url) as connection:
         for word in ["é", "b", "a", "Z", "B"]:
-            connection.execute(
-                text("INSERT INTO system_domains VALUES (:w, :w, 'ACTIVE', :no)"), {"w": word, "no": False}
-            )
+            connection.execute(text(INSERT_DOMAIN), {"w": word, "no": False})
         found = connection.execute(text("SELECT id FROM system_domains ORDER BY id")).scalars().all()
     assert found == words
 
@@ -62,7 +67,7 @@ def test_an_older_store_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> 
     """A store of the first schema with facts in it keeps them, gets the tables that came since, and opens."""
     with behind(bare_url) as connection:
         migrate_to(connection, "0001")
-        connection.execute(text("INSERT INTO system_domains VALUES ('d', 'D', 'ACTIVE', :no)"), {"no": False})
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
     with pytest.raises(StoreError, match="mediagate upgrade"), opened(bare_url, tmp_path):
         pass
     Store.upgrade(bare_url)
@@ -77,7 +82,7 @@ def test_users_of_an_older_store_get_the_new_attributes_empty(bare_url: str, tmp
     at = {"now": "2026-01-01 00:00:00"}
     with behind(bare_url) as connection:
         migrate_to(connection, "0002")
-        connection.execute(text("INSERT INTO system_domains VALUES ('d', 'D', 'ACTIVE', :no)"), {"no": False})
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
         connection.execute(
             text(
                 "INSERT INTO users (id, domain_id, email, first_name, last_name, description, avatar_url, type, status,"
@@ -95,6 +100,26 @@ def test_users_of_an_older_store_get_the_new_attributes_empty(bare_url: str, tmp
             user = session.get_one(User, "u")
         assert (user.first_name, user.phone, user.hide_email, user.hide_phone) == ("U", "", False, False)
         assert (user.settings, user.user_metadata) == ({}, {"a": 1})
+
+
+def test_domains_of_an_older_store_go_on_taking_roles_from_groups(bare_url: str, tmp_path: Path) -> None:
+    """A team that gave roles under the older schema gives them on, as a group; another stays a team."""
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0003")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        for team in ("gives", "rests"):
+            connection.execute(text("INSERT INTO groups VALUES (:id, 'd', :id, 'TEAM', '')"), {"id": team})
+        connection.execute(text("INSERT INTO group_roles VALUES ('gives', 'can_a')"))
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        assert record(store, "domain:d") == DomainRecord("d")
+        assert record(store, "group:gives") == GroupRecord("gives", "d", frozenset({"can_a"}))
+        with store.read() as session:
+            assert {group.id: str(group.kind) for group in session.query(Group)} == {
+                "gives": "GROUP",
+                "rests": "TEAM",
+            }
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from models.vocabulary import Request, Resource, Subject
 READ, WRITE = Permission.READ, Permission.WRITE
 CLIP, SUB, TOP = ObjectKey("asset", "clip"), ObjectKey("collection", "sub"), ObjectKey("collection", "top")
 FLOOR = {"can_read": UserType.BROWSE_ONLY, "can_write": UserType.STANDARD}
+MAIN = DomainRecord("main")
 NOON = datetime(2030, 6, 1, 12, 0, tzinfo=UTC)
 
 
@@ -140,7 +141,7 @@ def test_a_subject_is_named_by_user_and_groups() -> None:
 def test_a_role_is_capped_by_the_type(type_: UserType, role: str, *, holds: bool) -> None:
     """A group's role counts for users whose type may hold it; a role nobody listed needs POWER."""
     group = GroupRecord("crew", "main", frozenset({"can_read", "can_write", "unlisted"}))
-    assert asking(ben("crew", type=type_), group).has_role(role) is holds
+    assert asking(ben("crew", type=type_), MAIN, group).has_role(role) is holds
 
 
 def test_roles_come_from_any_group_and_a_route_demands_all() -> None:
@@ -149,7 +150,7 @@ def test_roles_come_from_any_group_and_a_route_demands_all() -> None:
         GroupRecord("a", "main", frozenset({"can_read"})),
         GroupRecord("b", "main", frozenset({"can_write"})),
     )
-    subject = asking(ben("a", "b"), *groups)
+    subject = asking(ben("a", "b"), MAIN, *groups)
     assert request("::1", roles=("can_read", "can_write")).roles_held_by(subject)
     assert not request("::1", roles=("can_read", "other")).roles_held_by(subject)
     assert request("::1").roles_held_by(asking(ben()))
@@ -158,9 +159,41 @@ def test_roles_come_from_any_group_and_a_route_demands_all() -> None:
 def test_a_missing_fact_stops_the_question() -> None:
     """A group that is not at hand is asked for, not taken as giving nothing; one that is gone gives nothing."""
     with pytest.raises(MissingFactError) as caught:
-        asking(ben("crew")).has_role("can_read")
+        asking(ben("crew"), MAIN).has_role("can_read")
     assert caught.value.key == "group:crew"
-    assert not Subject(Known(gone=("group:crew",)), ben("crew"), FLOOR).has_role("can_read")
+    with pytest.raises(MissingFactError) as caught:
+        asking(ben("crew")).has_role("can_read")
+    assert caught.value.key == "domain:main"
+    assert not Subject(Known(MAIN, gone=("group:crew",)), ben("crew"), FLOOR).has_role("can_read")
+
+
+@pytest.mark.parametrize(
+    ("groups", "held"),
+    [
+        ({}, {"can_read", "can_write"}),
+        ({"team": (), "empty": ()}, {"can_read", "can_write"}),
+        ({"a": ("can_read",)}, {"can_read"}),
+        ({"a": ("can_read",), "b": ("can_write", "unlisted"), "empty": ()}, {"can_read", "can_write"}),
+        ({"a": ("other",)}, set()),
+    ],
+)
+def test_role_groups_narrow_what_the_type_may_hold(
+    groups: dict[str, tuple[str, ...]], held: set[str]
+) -> None:
+    """Without one that names roles all of the type is held, else what they name together; groups' own roles do not count."""
+    domain = DomainRecord("main", roles_narrow=True)
+    records = [GroupRecord(name, "main", narrows_to=frozenset(roles)) for name, roles in groups.items()]
+    legacy = GroupRecord("legacy", "main", frozenset({"can_write", "unlisted"}))
+    subject = asking(ben("legacy", *groups), domain, legacy, *records)
+
+    assert {role for role in ("can_read", "can_write", "unlisted") if subject.has_role(role)} == held
+
+
+def test_a_domain_that_is_gone_gives_no_role() -> None:
+    """Where nobody knows how roles come, none does."""
+    subject = Subject(Known(gone=("domain:main",)), ben(type=UserType.POWER), FLOOR)
+
+    assert not subject.has_role("can_read")
 
 
 OFFICE, HOME = NetworkSet.of(["10.0.0.0/8"]), NetworkSet.of(["192.0.2.0/24"])

@@ -106,17 +106,14 @@ def list_(context: typer.Context, *, domain: DomainOption = None) -> None:
 
 
 def show(context: typer.Context, user: UserArgument, *, domain: DomainOption = None) -> None:
-    """Shows all that is kept of a user, with the groups and the roles that they give."""
+    """Shows all that is kept of a user, with the groups and the roles that come of them; the user type still caps these."""
     desk = desk_of(context)
     with desk.reading() as session:
         found = naming.the_user(session, user, domain)
-        roles = {
-            role
-            for group in directory.list_groups_of(session, found.id)
-            for role in directory.list_roles(session, group.id)
-        }
-        told = {**described(session, found), **details(session, found), "roles": sorted(roles)}
+        roles = directory.list_roles_of(session, found)
+        told = {**described(session, found), **details(session, found), "roles": roles}
     shown = {name: json.dumps(each) if isinstance(each, dict) else each for name, each in told.items()}
+    shown["roles"] = "all that the type may hold" if roles is None else roles
     desk.tell(told, card(shown))
 
 

@@ -5,7 +5,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 
 | file | what it changes |
 |---|---|
-| domains, users, groups | who there is, and which roles groups give |
+| domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
 | objects, placements | what there is, whose it is, and in which collections it stands |
 | acl | who may do what with an object |
@@ -16,7 +16,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 """
 
 from models.changes.acl import grant, parse_principal, revoke
-from models.changes.domains import create_domain, set_domain_status
+from models.changes.domains import create_domain, set_domain_status, set_role_model
 from models.changes.effects import (
     Created,
     Lock,
@@ -36,14 +36,14 @@ from models.changes.errors import (
     UnknownError,
 )
 from models.changes.groups import (
-    add_member,
     create_group,
     delete_group,
     give_role,
-    remove_member,
     set_roles,
     take_role,
+    update_group,
 )
+from models.changes.members import add_member, remove_member
 from models.changes.networks import allow_network, disallow_network, set_allow_list
 from models.changes.objects import change_owner, delete_object, register_object
 from models.changes.placements import place, unplace
@@ -89,11 +89,13 @@ __all__ = [
     "revoke_token",
     "set_allow_list",
     "set_domain_status",
+    "set_role_model",
     "set_roles",
     "settle_create",
     "settle_delete",
     "take_role",
     "token_digest",
     "unplace",
+    "update_group",
     "update_user",
 ]

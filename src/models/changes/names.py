@@ -6,7 +6,8 @@ Rules:
 2. A path id has one spelling: `/a/b`, without empty, `.` or `..` segments and without a slash at the end.
 3. An e-mail is compared in lower case, and kept so. One with letters that have a plainer form (full-width ones, an
    accent of its own) is refused: it would be a second user who looks like the first.
-4. A link is followed by browsers: it leads to a web address or to a path of the same host.
+4. Two names in one place that differ only in letter case or in the form of letters are one for people: the second is refused.
+5. A link is followed by browsers: it leads to a web address or to a path of the same host.
 """
 
 import json
@@ -91,6 +92,11 @@ def checked_name(text: str, what: str) -> str:
     return checked_text(text, what)
 
 
+def plain_form(name: str) -> str:
+    """Returns what two names have in common that look alike (rule 4)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
 def checked_text(text: str, what: str) -> str:
     """Returns `text` if it may be kept as text about a `what`; it may be empty and have several lines."""
     if len(text) > MAX_TEXT:
@@ -116,7 +122,7 @@ def checked_email(text: str) -> str:
 
 
 def checked_link(text: str, what: str) -> str:
-    """Returns `text` if it may be a link about a `what` (rule 4); it may be empty."""
+    """Returns `text` if it may be a link about a `what` (rule 5); it may be empty."""
     checked_text(text, what)
     is_path = text.startswith("/") and not text.startswith(("//", "/\\"))
     if not text or (text.isprintable() and " " not in text and (is_path or _is_web_address(text))):

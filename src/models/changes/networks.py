@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.changes.errors import InvalidError
 from models.changes.names import checked_text, new_id
-from models.changes.rows import add, remove, the_domain, the_group
+from models.changes.rows import add, remove, the_access_group, the_domain
 from models.networks import AddressError, canonical_network
 from models.tables import Network, SystemDomain
 
@@ -75,7 +75,7 @@ def set_allow_list(session: Session, domain_id: str, *, enabled: bool) -> System
 def _canonical(session: Session, domain_id: str, cidr: str, group_id: str | None) -> str:
     the_domain(session, domain_id)
     if group_id is not None:
-        the_group(session, group_id, domain_id)
+        the_access_group(session, group_id, domain_id)
     try:
         return canonical_network(cidr)
     except AddressError as error:

@@ -6,7 +6,7 @@ Rules:
 2. A domain that has an active admin keeps one: the last cannot be demoted, blocked or deleted.
 3. A user is never removed, only DELETED: what it owned and did stays attributable, and its id is not used again. Its tokens
    are revoked, so that one who comes back needs a new one; those of an INACTIVE or BLOCKED user only rest.
-4. A primary group is one of the user's groups, and stays so until replaced.
+4. A primary group is one of the user's groups or teams, no role group, and stays so until replaced.
 5. A user belongs to one domain, and an e-mail to one user of a domain; in several domains it is several users.
 """
 
@@ -27,7 +27,7 @@ from models.changes.names import (
     new_id,
     shown,
 )
-from models.changes.rows import add, the_domain, the_user
+from models.changes.rows import add, the_access_group, the_domain, the_user
 from models.records import UserStatus, UserType
 from models.tables import Membership, Token, User
 
@@ -99,7 +99,8 @@ def update_user(
     """Changes the attributes that are named; settings and metadata are replaced as a whole.
 
     Raises:
-        ConflictError: the domain would be left without an active admin (rule 2), or the e-mail is taken.
+        ConflictError: the domain would be left without an active admin (rule 2), the e-mail is taken, or the primary
+            group is a role group.
         InvalidError: an attribute is not allowed (rules 1 and 4, `models.changes.names`).
         UnknownError: there is no such user.
     """
@@ -141,11 +142,17 @@ def _check(session: Session, user_id: str, email: str, values: UserAttributes) -
     checked_choice(values["status"], UserStatus, "status")
     if checked_choice(values["type"], UserType, "user type") is not UserType.POWER and values["is_admin"]:
         raise InvalidError(f"{shown(email)} is {values['type']}: only POWER users may be admin")
-    primary = values["primary_group_id"]
-    if primary is not None and session.get(Membership, (user_id, primary)) is None:
+    _check_primary(session, user_id, email, values["primary_group_id"])
+
+
+def _check_primary(session: Session, user_id: str, email: str, primary: str | None) -> None:
+    if primary is None:
+        return
+    if session.get(Membership, (user_id, primary)) is None:
         raise InvalidError(
             f"{shown(email)} is no member of the group {shown(primary)}: add it as a member first"
         )
+    the_access_group(session, primary)
 
 
 def _revoke_tokens(session: Session, user: User) -> None:
