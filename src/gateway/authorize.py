@@ -80,7 +80,8 @@ class Authorizer:
             MissingFactError: a fact is not at hand (rule 4).
         """
         row = operation.row
-        request = Request(client, now, roles=row.roles, anonymous=row.anonymous)
+        application = identity.application_id
+        request = Request(client, now, roles=row.roles, anonymous=row.anonymous, application=application)
         subject = Subject(self._facts, identity.user, self._role_floor)
         judged: list[Judged] = []
         for target in operation.targets or _HOME:

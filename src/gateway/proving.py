@@ -11,9 +11,7 @@ from gateway.authorize import Authorizer
 from gateway.policy import Decision, Policy, Question, Step
 from gateway.routes import Target
 from gateway.scenarios import Case, Scenario
-from models.networks import canonical_address
 from models.records import UserRecord, UserType
-from models.vocabulary import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def failure_of(
     """Returns how a case fails; None if it is answered as the scenario says."""
     record = scenario.facts.get(f"user:{case.who}")
     user = record if isinstance(record, UserRecord) else None
-    request = Request(canonical_address(case.address), case.at, roles=case.roles, anonymous=case.open_to_all)
+    request = case.request()
     authorizer, target = Authorizer(policy, scenario.facts, role_floor), Target(case.does, case.what)
     question = authorizer.question(user, target, request)
     wanted = _said(case.because, allowed=case.allowed)

@@ -194,9 +194,15 @@ def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
 
 
 def list_networks(session: Session, domain_id: str) -> Sequence[Network]:
-    """Returns the allow-lists of a domain: its own lines first, then those of its groups."""
-    lines = select(Network).where(Network.domain_id == domain_id)
-    return sorted(session.scalars(lines), key=lambda line: (line.group_id or "", line.cidr))
+    """Returns the allow-lists of a domain: its own lines first, then those of its groups, then of its users."""
+    lines = session.scalars(select(Network).where(Network.domain_id == domain_id))
+    return sorted(
+        lines,
+        key=lambda line: (
+            *(line.user_id or "", line.group_id or ""),
+            *(line.cidr, line.application_id or ""),
+        ),
+    )
 
 
 def list_intents(session: Session) -> Sequence[tuple[Intent, tuple[Hold, ...]]]:

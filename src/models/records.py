@@ -22,7 +22,7 @@ from datetime import datetime
 from enum import IntFlag, StrEnum
 from typing import NamedTuple, Protocol
 
-from models.networks import NetworkSet
+from models.networks import UNRESTRICTED, AllowList
 
 MAX_ANCESTORS = 10_000
 """Ancestors one question may visit; a tree beyond it is a policy error, not a slow answer (law 10)."""
@@ -111,6 +111,16 @@ class RoleModel(StrEnum):
     ROLE_GROUPS = "ROLE_GROUPS"
 
 
+class AllowListRule(StrEnum):
+    """How the allow-lists that speak of a user combine: the user's own, those of the groups together, the domain's.
+
+    MOST_SPECIFIC: the first of them that has a line decides. EVERY_LEVEL: each of them that has a line must admit.
+    """
+
+    MOST_SPECIFIC = "MOST_SPECIFIC"
+    EVERY_LEVEL = "EVERY_LEVEL"
+
+
 class GroupKind(StrEnum):
     """What a group is for. GROUP: roles and access. TEAM: access alone. ROLE_GROUP: roles alone, in domains that take them there."""
 
@@ -169,14 +179,16 @@ class DomainRecord:
     """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`.
 
     Attributes:
+        every_level_binds: whether each allow-list must admit, not only the most specific (`AllowListRule`).
         roles_narrow: whether roles are those of the user type, narrowed by role groups (`RoleModel.ROLE_GROUPS`).
     """
 
     id: str
     status: DomainStatus = DomainStatus.ACTIVE
     allow_list_enabled: bool = False
-    networks: NetworkSet = field(default_factory=NetworkSet)
+    networks: AllowList = UNRESTRICTED
     roles_narrow: bool = False
+    every_level_binds: bool = False
 
     @property
     def is_working(self) -> bool:
@@ -202,7 +214,7 @@ class GroupRecord:
     id: str
     domain_id: str
     roles: frozenset[str] = frozenset()
-    networks: NetworkSet = field(default_factory=NetworkSet)
+    networks: AllowList = UNRESTRICTED
     narrows_to: frozenset[str] = frozenset()
 
 
@@ -213,6 +225,7 @@ class UserRecord:
     Attributes:
         principals: the names under which ACL entries speak of the user: `user:ID`, then `group:ID` of each group, which
             is also the key of the group's record.
+        networks: the user's own allow-list.
         group_facts: the keys of the groups' records.
         domain_fact: the key of the domain's record.
         rank: of the type.
@@ -224,6 +237,7 @@ class UserRecord:
     status: UserStatus = UserStatus.ACTIVE
     is_admin: bool = False
     group_ids: tuple[str, ...] = ()
+    networks: AllowList = UNRESTRICTED
     principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
     group_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
     domain_fact: str = field(init=False, compare=False, repr=False)

@@ -21,7 +21,16 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueCons
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from models.columns import BYTEWISE, PermissionSet, UtcTime, choice
-from models.records import DomainStatus, GroupKind, ObjectKey, Permission, RoleModel, UserStatus, UserType
+from models.records import (
+    AllowListRule,
+    DomainStatus,
+    GroupKind,
+    ObjectKey,
+    Permission,
+    RoleModel,
+    UserStatus,
+    UserType,
+)
 
 
 class PrincipalKind(StrEnum):
@@ -67,6 +76,7 @@ class Base(DeclarativeBase):
         UserType: choice(UserType),
         UserStatus: choice(UserStatus),
         DomainStatus: choice(DomainStatus),
+        AllowListRule: choice(AllowListRule),
         RoleModel: choice(RoleModel),
         GroupKind: choice(GroupKind),
         PrincipalKind: choice(PrincipalKind),
@@ -97,6 +107,7 @@ class SystemDomain(Base):
     name: Mapped[str] = mapped_column(unique=True)
     status: Mapped[DomainStatus] = mapped_column(default=DomainStatus.ACTIVE)
     allow_list_enabled: Mapped[bool] = mapped_column(default=False)
+    allow_list_rule: Mapped[AllowListRule] = mapped_column(default=AllowListRule.MOST_SPECIFIC)
     role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
 
 
@@ -266,14 +277,16 @@ class AclEntry(Base):
 
 
 class Network(Base):
-    """A line of an allow-list: the domain's where `group_id` is NULL, else that group's."""
+    """A line of an allow-list: a group's or user's, else the domain's; for one application or, where that is NULL, for all."""
 
     __tablename__ = "networks"
-    __facts__ = ("domain:{domain_id}", "group:{group_id}")
+    __facts__ = ("domain:{domain_id}", "group:{group_id}", "user:{user_id}")
 
     id: Mapped[str] = mapped_column(primary_key=True)
     domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), index=True)
     group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))
     cidr: Mapped[str]
     note: Mapped[str] = mapped_column(default="")
 

@@ -39,10 +39,16 @@ _ACTIVE, _POWER = UserStatus.ACTIVE, UserType.POWER  # a member of an Enum is fo
 class Request:
     """What a policy may ask about the request itself: address, clock, and what its route demands."""
 
-    __slots__ = ("_address", "_anonymous", "_now", "_roles")
+    __slots__ = ("_address", "_anonymous", "_now", "_roles", "application")
 
     def __init__(
-        self, address: IPAddress, now: datetime, *, roles: tuple[str, ...] = (), anonymous: bool = False
+        self,
+        address: IPAddress,
+        now: datetime,
+        *,
+        roles: tuple[str, ...] = (),
+        anonymous: bool = False,
+        application: str = "",
     ) -> None:
         """Makes the question's request.
 
@@ -51,8 +57,10 @@ class Request:
             now: the time of the decision, with a zone.
             roles: the roles that the route demands, all of them.
             anonymous: whether the route is open to those without a credential.
+            application: the id of the application whose token came; for facts, not for policies.
         """
         self._address, self._now, self._roles, self._anonymous = address, now, roles, anonymous
+        self.application = application
 
     @property
     def address(self) -> IPAddress:
@@ -159,20 +167,23 @@ class Subject:
     def admitted_from(self, request: Request) -> bool:
         """Tells whether the allow-lists admit the request's address (seed: "IP Allow List").
 
-        While the domain's switch is on, the most specific list that is not empty decides: the lists of the user's
-        groups together, else the domain's; if none has an entry, nobody is restricted.
+        While the domain's switch is on, three levels may restrict: the user's own list, those of the groups together, the
+        domain's. Of those that have a line for the request's application the most specific decides, or each must admit,
+        as the domain says; if none has, nobody is restricted.
         """
-        if self.user is None:
+        user = self.user
+        if user is None:
             return True
         domain = self._domain or self._found_domain()
-        if domain is None:
-            return False
-        if not domain.allow_list_enabled:
-            return True
-        groups = (self._facts.get(key) for key in self.user.group_facts)
-        lists = [group.networks for group in groups if isinstance(group, GroupRecord) and group.networks]
-        lists = lists or [domain.networks]
-        return not any(lists) or any(networks.admits(request.address) for networks in lists)
+        if domain is None or not domain.allow_list_enabled:
+            return domain is not None
+        groups = [group for key in user.group_facts if isinstance(group := self._facts.get(key), GroupRecord)]
+        levels = ([user.networks], [group.networks for group in groups], [domain.networks])
+        named = ([each.networks_for(request.application) for each in level] for level in levels)
+        binding = [level for level in named if any(level)]
+        if not domain.every_level_binds:
+            binding = binding[:1]
+        return all(any(networks.admits(request.address) for networks in level) for level in binding)
 
     def _found_domain(self) -> DomainRecord | None:
         """Returns the record of the user's domain; looked up once."""

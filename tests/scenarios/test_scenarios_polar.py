@@ -12,9 +12,8 @@ from gateway.cells import cells_of
 from gateway.policy import Policy, Question
 from gateway.roles import floor_of, read_roles
 from gateway.scenarios import Case, Scenario
-from models.networks import canonical_address
 from models.records import UserRecord, UserType
-from models.vocabulary import Request, Resource, Subject
+from models.vocabulary import Resource, Subject
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -39,10 +38,8 @@ def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Ques
     """Returns what a case puts to the policy."""
     record = scenario.facts.get(f"user:{case.who}")
     user = record if isinstance(record, UserRecord) else None
-    request = Request(canonical_address(case.address), case.at, roles=case.roles, anonymous=case.open_to_all)
-    return Question(
-        Subject(scenario.facts, user, floor), case.does, Resource(scenario.facts, case.what), request
-    )
+    resource = Resource(scenario.facts, case.what)
+    return Question(Subject(scenario.facts, user, floor), case.does, resource, case.request())
 
 
 @pytest.mark.parametrize(("scenario", "number"), CASES)

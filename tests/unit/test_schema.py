@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from models import changes, schema
+from models.networks import AllowList
 from models.published import latest_publication
 from models.records import DomainRecord, GroupRecord
 from models.store import Store, StoreError
@@ -120,6 +121,29 @@ def test_domains_of_an_older_store_go_on_taking_roles_from_groups(bare_url: str,
                 "gives": "GROUP",
                 "rests": "TEAM",
             }
+
+
+def test_allow_lists_of_an_older_store_bind_as_before(bare_url: str, tmp_path: Path) -> None:
+    """A line of the older schema is the domain's or the group's, for all applications, and can be joined by a user's."""
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0004")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        connection.execute(text("INSERT INTO groups VALUES ('g', 'd', 'g', 'GROUP', '')"))
+        for id_, group in (("1", None), ("2", "g")):
+            line = text(
+                "INSERT INTO networks (id, domain_id, group_id, cidr, note) VALUES (:id, 'd', :g, :c, '')"
+            )
+            connection.execute(line, {"id": id_, "g": group, "c": f"10.{id_}.0.0/16"})
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        assert record(store, "domain:d") == DomainRecord("d", networks=AllowList.of([("10.1.0.0/16", None)]))
+        assert record(store, "group:g") == GroupRecord(
+            "g", "d", networks=AllowList.of([("10.2.0.0/16", None)])
+        )
+        with change(store) as session:
+            user = changes.create_user(session, "d", "u@x")
+            changes.allow_network(session, "d", "10.3.0.0/16", user_id=user.id)
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:

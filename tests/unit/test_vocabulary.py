@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from netaddr import IPAddress
 
-from models.networks import NetworkSet, canonical_address
+from models.networks import UNRESTRICTED, AllowList, canonical_address
 from models.records import (
     MAX_ANCESTORS,
     DomainRecord,
@@ -196,23 +196,23 @@ def test_a_domain_that_is_gone_gives_no_role() -> None:
     assert not subject.has_role("can_read")
 
 
-OFFICE, HOME = NetworkSet.of(["10.0.0.0/8"]), NetworkSet.of(["192.0.2.0/24"])
+OFFICE, HOME = AllowList.of([("10.0.0.0/8", None)]), AllowList.of([("192.0.2.0/24", None)])
 
 
 @pytest.mark.parametrize(
     ("enabled", "domain", "groups", "admitted"),
     [
         (False, OFFICE, [OFFICE], {"office", "home", "away"}),
-        (True, NetworkSet(), [NetworkSet()], {"office", "home", "away"}),
+        (True, AllowList(), [AllowList()], {"office", "home", "away"}),
         (True, OFFICE, [], {"office"}),
-        (True, OFFICE, [NetworkSet()], {"office"}),
+        (True, OFFICE, [AllowList()], {"office"}),
         (True, OFFICE, [HOME], {"home"}),
-        (True, NetworkSet(), [OFFICE, HOME], {"office", "home"}),
-        (True, OFFICE, [HOME, NetworkSet()], {"home"}),
+        (True, AllowList(), [OFFICE, HOME], {"office", "home"}),
+        (True, OFFICE, [HOME, AllowList()], {"home"}),
     ],
 )
 def test_the_most_specific_list_decides(
-    domain: NetworkSet, groups: list[NetworkSet], admitted: set[str], *, enabled: bool
+    domain: AllowList, groups: list[AllowList], admitted: set[str], *, enabled: bool
 ) -> None:
     """While the switch is on: the lists of the groups together if any has a line, else the domain's, else nobody is restricted."""
     records = [GroupRecord(f"g{at}", "main", networks=networks) for at, networks in enumerate(groups)]
@@ -223,6 +223,47 @@ def test_the_most_specific_list_decides(
     )
     places = {"office": "10.1.2.3", "home": "::ffff:192.0.2.7", "away": "2001:db8::1"}
     assert {name for name, address in places.items() if subject.admitted_from(request(address))} == admitted
+
+
+@pytest.mark.parametrize(
+    ("every", "user", "groups", "domain", "admitted"),
+    [
+        (False, OFFICE, [HOME], HOME, {"office"}),
+        (False, None, [HOME], OFFICE, {"home"}),
+        (True, OFFICE, [HOME], OFFICE, set()),
+        (True, OFFICE, [OFFICE, HOME], OFFICE, {"office"}),
+        (True, None, [HOME], None, {"home"}),
+        (True, None, [], None, {"office", "home", "away"}),
+    ],
+)
+def test_levels_combine_as_the_domain_says(
+    user: AllowList | None,
+    groups: list[AllowList],
+    domain: AllowList | None,
+    admitted: set[str],
+    *,
+    every: bool,
+) -> None:
+    """The user's own list, those of the groups together, the domain's: the first that has a line, or each that has one."""
+    records = [GroupRecord(f"g{at}", "main", networks=networks) for at, networks in enumerate(groups)]
+    home = DomainRecord(
+        "main", allow_list_enabled=True, networks=domain or UNRESTRICTED, every_level_binds=every
+    )
+    names = [group.id for group in records]
+    subject = asking(ben(*names, networks=user or UNRESTRICTED), home, *records)
+    places = {"office": "10.1.2.3", "home": "192.0.2.7", "away": "2001:db8::1"}
+    assert {name for name, address in places.items() if subject.admitted_from(request(address))} == admitted
+
+
+def test_a_line_binds_the_application_it_is_for() -> None:
+    """With the tokens of another application the list has no line."""
+    home = DomainRecord("main", allow_list_enabled=True, networks=AllowList.of([("10.0.0.0/8", "panel")]))
+    subject = asking(ben(), home)
+
+    def admitted(application: str) -> bool:
+        return subject.admitted_from(Request(canonical_address("192.0.2.7"), NOON, application=application))
+
+    assert (admitted("panel"), admitted("player")) == (False, True)
 
 
 def test_without_a_domain_nobody_is_admitted() -> None:

@@ -9,7 +9,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | tokens | applications, and the credentials that users have for them |
 | objects, placements | what there is, whose it is, and in which collections it stands |
 | acl | who may do what with an object |
-| networks | from where |
+| networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
 | names, rows, errors | the forms of names, finding rows, the reasons for refusing |
@@ -43,8 +43,15 @@ from models.changes.groups import (
     take_role,
     update_group,
 )
+from models.changes.lockout import ANY_ADMIN, Guard
 from models.changes.members import add_member, remove_member
-from models.changes.networks import allow_network, disallow_network, set_allow_list
+from models.changes.networks import (
+    Line,
+    allow_network,
+    disallow_network,
+    set_allow_list,
+    set_allow_list_rule,
+)
 from models.changes.objects import change_owner, delete_object, register_object
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
@@ -53,13 +60,16 @@ from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import IntentKind
 
 __all__ = [
+    "ANY_ADMIN",
     "BusyError",
     "ChangeError",
     "ConflictError",
     "Created",
     "CycleError",
+    "Guard",
     "IntentKind",
     "InvalidError",
+    "Line",
     "Lock",
     "Settled",
     "UnknownError",
@@ -88,6 +98,7 @@ __all__ = [
     "revoke",
     "revoke_token",
     "set_allow_list",
+    "set_allow_list_rule",
     "set_domain_status",
     "set_role_model",
     "set_roles",

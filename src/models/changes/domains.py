@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from models.changes.errors import ConflictError
 from models.changes.names import checked_choice, checked_id, checked_name, new_id, plain_form, shown
 from models.changes.rows import add, the_domain
-from models.records import DomainStatus, RoleModel
+from models.records import AllowListRule, DomainStatus, RoleModel
 from models.tables import SystemDomain
 
 
@@ -32,6 +32,7 @@ def create_domain(session: Session, name: str, *, id_: str | None = None) -> Sys
             status=DomainStatus.ACTIVE,
             allow_list_enabled=False,
             role_model=RoleModel.GROUPS,
+            allow_list_rule=AllowListRule.MOST_SPECIFIC,
         ),
     )
 
