@@ -7,7 +7,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 |---|---|
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
-| objects, placements | what there is, whose it is, and in which collections it stands |
+| objects, owners, placements | what there is, whose it is, and in which collections it stands |
 | acl | who may do what with an object |
 | networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
@@ -52,7 +52,8 @@ from models.changes.networks import (
     set_allow_list,
     set_allow_list_rule,
 )
-from models.changes.objects import change_owner, delete_object, register_object
+from models.changes.objects import delete_object, register_object
+from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
@@ -78,6 +79,7 @@ __all__ = [
     "add_member",
     "allow_network",
     "change_owner",
+    "count_owned",
     "create_application",
     "create_domain",
     "create_group",
@@ -106,6 +108,7 @@ __all__ = [
     "settle_delete",
     "take_role",
     "token_digest",
+    "transfer_objects",
     "unplace",
     "update_group",
     "update_user",
