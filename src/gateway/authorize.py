@@ -10,8 +10,9 @@ Rules:
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from netaddr import IPAddress
 
 from gateway.identity import Identity
@@ -25,7 +26,7 @@ _HOME: Final = (Target("read", None),)
 """What a row that names nothing asks about."""
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """One target with the policy's decision about it.
 
     Attributes:
@@ -39,7 +40,7 @@ class Judged(NamedTuple):
     decision: Decision
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """One verdict for all targets of a request; `judged` ends with the first refusal."""
 
     judged: tuple[Judged, ...]
@@ -54,24 +55,31 @@ class Verdict(NamedTuple):
         """The target that refused; the first one if all are allowed."""
         return self.judged[0 if self.judged[-1].decision.allowed else -1]
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Each target that was judged, as the audit names it: its action and `TYPE:ID`, or `-` for the caller's own domain."""
+        return tuple(
+            [
+                f"{each.action} {each.object.type}:{each.object.id}" if each.object else f"{each.action} -"
+                for each in self.judged
+            ]
+        )
 
-class Authorizer:
-    """Judges operations by one policy and one source of facts."""
 
-    __slots__ = ("_facts", "_holds", "_policy", "_role_floor")
+class Authorizer(msgspec.Struct, frozen=True, gc=False):
+    """Judges operations by one policy and one source of facts.
 
-    def __init__(
-        self, policy: Policy, facts: Facts, role_floor: Mapping[str, UserType], *, holds: bool = True
-    ) -> None:
-        """Makes a judge.
+    Attributes:
+        policy: the loaded Polar files.
+        facts: records of one revision.
+        role_floor: the lowest user type that may hold each role.
+        holds: whether what a deletion in progress holds is closed (rule 3); not for what is under way already.
+    """
 
-        Args:
-            policy: the loaded Polar files.
-            facts: records of one revision.
-            role_floor: the lowest user type that may hold each role.
-            holds: whether what a deletion in progress holds is closed (rule 3); not for what is under way already.
-        """
-        self._policy, self._facts, self._role_floor, self._holds = policy, facts, role_floor, holds
+    policy: Policy
+    facts: Facts
+    role_floor: Mapping[str, UserType]
+    holds: bool = True
 
     def judge(self, identity: Identity, operation: Operation, client: IPAddress, now: datetime) -> Verdict:
         """Returns the verdict for all targets of `operation`.
@@ -79,32 +87,32 @@ class Authorizer:
         Raises:
             MissingFactError: a fact is not at hand (rule 4).
         """
-        row = operation.row
-        application = identity.application_id
-        request = Request(client, now, roles=row.roles, anonymous=row.anonymous, application=application)
-        subject = Subject(self._facts, identity.user, self._role_floor)
+        row, facts = operation.row, self.facts
+        request = Request(client, now, row.roles, row.anonymous, identity.application_id)
+        subject = Subject(facts, identity.user, self.role_floor)
         judged: list[Judged] = []
         for target in operation.targets or _HOME:
-            key = target.object if target.action != "create" else self._subject_matter(target)
-            resource = Resource(self._facts, key)
-            decision = self.decision(target, Question(subject, target.action, resource, request))
-            judged.append(Judged(target.action, key, decision))
+            action, key = target.action, target.object
+            if action == "create":
+                key = self._subject_matter(target)
+            decision = self.decision(target, Question(subject, action, Resource(facts, key), request))
+            judged.append(Judged(action, key, decision))
             if not decision.allowed:
                 break
         return Verdict(tuple(judged))
 
     def question(self, user: UserRecord | None, target: Target, request: Request) -> Question:
         """Returns what is put to the policy for one target (rule 2)."""
-        subject = Subject(self._facts, user, self._role_floor)
-        return Question(subject, target.action, Resource(self._facts, self._subject_matter(target)), request)
+        subject = Subject(self.facts, user, self.role_floor)
+        return Question(subject, target.action, Resource(self.facts, self._subject_matter(target)), request)
 
     def decision(self, target: Target, question: Question) -> Decision:
         """Returns the policy's answer, closed by a deletion in progress (rule 3)."""
-        decision = self._policy.decide(question)
-        if not (decision.allowed and self._holds):
+        decision = self.policy.decide(question)
+        if not (decision.allowed and self.holds):
             return decision
         asked = question.resource
-        if (asked if asked.key == target.object else Resource(self._facts, target.object)).is_held():
+        if (asked if asked.key is target.object else Resource(self.facts, target.object)).is_held():
             return Decision(allowed=False, reason=Reason.OBJECT_HELD)
         return decision
 
@@ -114,5 +122,5 @@ class Authorizer:
         folder = target.object.folder()
         if folder is None:
             return target.object
-        record = self._facts.get(target.object.fact)
+        record = self.facts.get(target.object.fact)
         return target.object if isinstance(record, ObjectRecord) and record.registered else folder

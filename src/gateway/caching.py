@@ -17,9 +17,11 @@ Rules:
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
+
+from gateway.by_name import ByName
 
 Pair = tuple[bytes, bytes]
 
@@ -58,20 +60,19 @@ _DIRECTIVE: Final = re.compile(
 _PRIVATE: Final = (b"cache-control", b"private")
 
 
-def for_caches(headers: Iterable[Pair], *, shared: bool = False) -> list[Pair]:
+def for_caches(headers: Sequence[Pair], *, shared: bool = False) -> list[Pair]:
     """Returns the headers of a backend's answer with what caches may do with it.
 
     Args:
         headers: lower-case names with their values.
         shared: whether the row says `public` and the caller came without a credential.
     """
-    headers = tuple(headers)
     shared = shared and all(name != b"set-cookie" for name, _ in headers)
     passing: list[Pair] = []
     control: bytes | None = None
     vary: bytes | None = None
     for pair in headers:
-        what = _about_caches(pair[0])
+        what = _ABOUT[pair[0]]
         if what is None:
             passing.append(pair)
         elif what == b"cache-control":
@@ -87,7 +88,6 @@ def for_caches(headers: Iterable[Pair], *, shared: bool = False) -> list[Pair]:
     return passing
 
 
-@lru_cache(maxsize=4096)
 def _about_caches(name: bytes) -> bytes | None:
     """Returns what a header has to do with caches; `steers` for what only a public row keeps, `goes` for what none does."""
     if name in (b"cache-control", b"vary"):
@@ -95,6 +95,9 @@ def _about_caches(name: bytes) -> bytes | None:
     if name in _SERVES_ELSE:
         return b"goes"
     return b"steers" if name in _STEERS_CACHES or name.endswith(_TARGETED) else None
+
+
+_ABOUT: Final = ByName(_about_caches)
 
 
 def _as_said(control: bytes | None, vary: bytes | None) -> list[Pair]:

@@ -15,7 +15,7 @@ from typing import Final
 from gateway.errors import PolicyFileError
 from gateway.roles import Role
 from gateway.routes.sheets import Entry, Sheet
-from models.records import RANKS, UserType
+from models.records import UserType
 
 FILE: Final = "capabilities.yaml"
 VISITOR: Final = "VISITOR"
@@ -120,7 +120,7 @@ def _contradictions(capability: Capability, roles: Mapping[str, Role]) -> Iterat
         for kind, mark in capability.cells.items():
             if kind == VISITOR:
                 continue
-            holds, can = RANKS[UserType(kind)] >= RANKS[role.lowest], mark != "not"
+            holds, can = UserType(kind).rank >= role.lowest.rank, mark != "not"
             if holds is not can:
                 yield (
                     f"{kind} {'can' if can else 'cannot'}, but {'can' if holds else 'cannot'} hold `{name}`, which "

@@ -6,15 +6,14 @@
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gateway.audit import AuditLine, shown_path
+from gateway.audit import AuditLine, Occasion, line_of
 from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.case import Case
 from gateway.errors import GatewayError
-from gateway.reasons import TABLE, Reason
+from gateway.reasons import Reason
 from models.records import MissingFactError
 
 LOG = logging.getLogger(__name__)
@@ -85,29 +84,11 @@ class Called(Carried):
         return self._cut(error)
 
 
-def line_of(one: Carried, outcome: Outcome, error: GatewayError, revision: int) -> AuditLine:
+def line_of_cut(one: Carried, outcome: Outcome, error: GatewayError, revision: int) -> AuditLine:
     """Returns the audit line of a cut: who and what was let through, and why no longer, by which version of everything."""
-    case, verdict = outcome.case, outcome.verdict
-    inbound, identity, operation = case.inbound, case.identity, case.operation or one.case.operation
-    user, deciding = identity.user, verdict.deciding.decision if verdict else None
-    return AuditLine(
-        time=datetime.now(UTC),
-        request_id=inbound.request_id,
-        verdict="cut",
-        reason=str(deciding.reason) if deciding else error.reason.value,
-        stage="authorize" if deciding else TABLE[error.reason].stage,
-        method=inbound.method,
-        path=shown_path(inbound.path),
-        client=inbound.client_text,
-        latency_us=int((time.monotonic() - one.begun) * 1e6),
-        revision=revision,
-        policy=case.bundle.digest,
-        route=operation.row.place if operation else "",
-        user=user.id if user else "",
-        domain=user.domain_id if user else "",
-        application=identity.application_id,
-        proof=identity.proof.value,
-        objects=tuple(f"{each.action} {each.object or '-'}" for each in verdict.judged) if verdict else (),
-        rule=deciding.rule if deciding else "",
-        detail=error.detail,
+    case, inbound = outcome.case, outcome.case.inbound
+    lasted, policy = int((time.monotonic() - one.begun) * 1e6), case.bundle.digest
+    occasion = Occasion(
+        inbound.request_id, "cut", inbound.method, inbound.path, inbound.client_text, lasted, revision, policy
     )
+    return line_of(occasion, case.identity, case.operation or one.case.operation, outcome.verdict, error)

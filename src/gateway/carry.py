@@ -3,17 +3,21 @@
 Every way out ends the effects exactly once: settled by the answer, abandoned where the backend saw nothing, else unknown.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from starlette.types import Receive, Send
+import msgspec
+from starlette.types import Receive
 
+from gateway.downstream import ClientGoneError
 from gateway.effects import Effects
 from gateway.errors import GatewayError
-from gateway.forward import ClientGoneError, body_of, forward
+from gateway.forward import Client, body_of, forward
 from gateway.headers import Forwarding, Pair, request_headers
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Inbound
+from gateway.links import Links
+from gateway.looking import looked_through
 from gateway.routes import Operation
 from gateway.upstream import (
     Answer,
@@ -27,7 +31,7 @@ from gateway.upstream import (
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 
 
-class Passage(NamedTuple):
+class Passage(msgspec.Struct, frozen=True):
     """An allowed request on its way.
 
     Attributes:
@@ -49,16 +53,17 @@ class Passage(NamedTuple):
     tokens: IdentityTokens
 
 
-async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Send) -> None:
+async def carry(passage: Passage, upstream: Upstream, client: Client) -> None:
     """Forwards the request, settles its effects when the answer's head is there, then lets the client see the answer.
 
     Raises:
         GatewayError: the backend gave no usable answer, or what it did cannot be recorded.
     """
     effects = passage.effects
+    receive = looked_through(passage.operation.row, passage.inbound, client.receive)
     shared = passage.operation.row.public and passage.identity.user is None
     if effects is None:
-        await forward(_outbound(passage, upstream, receive), upstream, receive, send, shared=shared)
+        await forward(_outbound(passage, upstream, receive), upstream, client, shared=shared)
         return
 
     async def settle(answer: Answer) -> Answer:
@@ -68,7 +73,7 @@ async def carry(passage: Passage, upstream: Upstream, receive: Receive, send: Se
 
     try:
         outbound = _outbound(passage, upstream, receive)
-        await forward(outbound, upstream, receive, send, settle, detached=effects.must_finish)
+        await forward(outbound, upstream, client, settle, detached=effects.must_finish)
     except BaseException as error:
         if not effects.ended:
             await _unsettled(effects, error)
@@ -92,7 +97,17 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
         headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
         headers.append((_ACCEPT_ENCODING, b"identity"))
     body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
-    return Outbound(inbound.method, inbound.target, headers, body, length, request_id=inbound.request_id)
+    links = links_for(inbound, upstream.settings)
+    return Outbound(inbound.method, inbound.target, headers, body, length, None, inbound.request_id, links)
+
+
+def links_for(inbound: Inbound, settings: UpstreamSettings) -> Links:
+    """Returns how the backend calls itself and the client calls it."""
+    return Links(settings.url, _host_for(inbound, settings), inbound.scheme, inbound.host)
+
+
+def _host_for(inbound: Inbound, settings: UpstreamSettings) -> bytes:
+    return settings.host_header.encode() if settings.host_header else inbound.host
 
 
 def headers_for(
@@ -107,15 +122,19 @@ def headers_for(
     """
     inbound, user = passage.inbound, passage.identity.user
     forwarding = Forwarding(
-        client=inbound.client_text,
-        scheme=inbound.scheme,
-        host=inbound.host,
-        request_id=inbound.request_id,
-        user=user.id if user else "",
-        domain=user.domain_id if user else "",
-        authorization_is_ours=passage.identity.owns_authorization,
+        inbound.client_text,
+        inbound.scheme,
+        inbound.host,
+        inbound.request_id,
+        user.id if user else "",
+        user.domain_id if user else "",
+        passage.identity.owns_authorization,
     )
-    host = settings.host_header.encode() if settings.host_header else None
     unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
+    host = settings.host_header.encode() if settings.host_header else None
     headers = request_headers(inbound.headers, forwarding, settings.credential, host, unwanted)
-    return headers + passage.tokens.headers(settings.name, user)
+    if host is not None:
+        asked = links_for(inbound, settings).asked
+        headers = [(name, asked(value) if name == b"destination" else value) for name, value in headers]
+    headers += passage.tokens.headers(settings.name, user)
+    return headers

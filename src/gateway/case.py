@@ -11,54 +11,47 @@ Rules:
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from gateway.authorize import Authorizer, Verdict
 from gateway.bundle import Bundle
 from gateway.errors import GatewayError
-from gateway.identity import ANONYMOUS, Identity, credential_of, identify
+from gateway.identity import ANONYMOUS, Credential, Identity, credential_of, identify
 from gateway.inbound import Inbound
 from gateway.reasons import Reason
 from gateway.routes import Operation
 from models.records import Facts
 
 
-class Case:
+class Case(msgspec.Struct, eq=False):
     """A request with what is known of it so far.
 
     Attributes:
         inbound: the request.
+        bundle: what decides about it.
+        facts: what is true.
         body: all of it, once it was read for the row (rule 3).
         awaits: bytes of the body that must be read before there is a verdict; None if none.
         carried: how long ago the token may have expired, once the request is being carried (rule 4); None before.
         identity: who asks; anonymous until `verdict` was asked.
         operation: what the request is; None until then.
+
+    Raises:
+        GatewayError: the credential is malformed.
     """
 
-    __slots__ = (
-        "_authorizer",
-        "_bundle",
-        "_credential",
-        "_facts",
-        "awaits",
-        "body",
-        "carried",
-        "identity",
-        "inbound",
-        "operation",
-    )
+    inbound: Inbound
+    bundle: Bundle
+    facts: Facts
+    body: bytes | None = None
+    awaits: int | None = None
+    carried: timedelta | None = None
+    identity: Identity = ANONYMOUS
+    operation: Operation | None = None
+    _credential: Credential | None = None
 
-    def __init__(self, inbound: Inbound, bundle: Bundle, facts: Facts) -> None:
-        """Opens the case of a request.
-
-        Raises:
-            GatewayError: the credential is malformed.
-        """
-        self.inbound, self._bundle, self._facts = inbound, bundle, facts
-        self.body: bytes | None = None
-        self.awaits: int | None = None
-        self.carried: timedelta | None = None
-        self.identity: Identity = ANONYMOUS
-        self.operation: Operation | None = None
-        self._credential = credential_of(inbound)
+    def __post_init__(self) -> None:
+        self._credential = credential_of(self.inbound)
 
     @property
     def has_credential(self) -> bool:
@@ -72,27 +65,20 @@ class Case:
             MissingFactError: rule 2.
             GatewayError: the credential is not valid, no row covers the request, or what it names cannot be read.
         """
-        now = datetime.now(UTC)
-        carried = self.carried
+        now, carried, facts, bundle = datetime.now(UTC), self.carried, self.facts, self.bundle
         believed = now if carried is None else now - carried
-        identity = self.identity = identify(self._credential, self._facts, believed)
+        identity = self.identity = identify(self._credential, facts, believed)
         operation = self.operation or self._found()
         if operation is None:
             return None
-        bundle = self._bundle
-        judge = Authorizer(bundle.policy, self._facts, bundle.role_floor, holds=carried is None).judge
-        return judge(identity, operation, self.inbound.client, now)
-
-    @property
-    def bundle(self) -> Bundle:
-        """What decides about it."""
-        return self._bundle
+        authorizer = Authorizer(bundle.policy, facts, bundle.role_floor, carried is None)
+        return authorizer.judge(identity, operation, self.inbound.client, now)
 
     def under(self, bundle: Bundle) -> "Case":
         """Returns the same request, by the same caller, as one that `bundle` decides about: its row is found anew."""
-        if bundle is self._bundle:
+        if bundle is self.bundle:
             return self
-        case = Case(self.inbound, bundle, self._facts)
+        case = Case(self.inbound, bundle, self.facts)
         case.body, case.carried, case.identity = self.body, self.carried, self.identity
         return case
 
@@ -105,14 +91,13 @@ class Case:
 
     def _found(self) -> Operation | None:
         """Returns what the request is; None if the body must be read first."""
-        routes, inbound = self._bundle.routes, self.inbound
+        routes, inbound = self.bundle.routes, self.inbound
         row = routes.match(inbound)
         if row is None:
             missing = Reason.NO_ROUTE if self.identity.user else Reason.SIGNED_IN
             raise GatewayError(missing, "no row of the route maps covers the request")
-        needed = routes.reads(row, inbound) if self.body is None else None
-        if needed is not None:
-            self.awaits = needed
+        if row.reads_body and self.body is None:
+            self.awaits = row.body_limit
             return None
         self.awaits = None
         self.operation = routes.operation(row, inbound, self.body)

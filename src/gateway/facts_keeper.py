@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
-from models.records import Facts, MissingFactError, Record, reach_from
+from models.records import MissingFactError, Record, reach_from
 from models.store import Batch, Mark, StoreUnavailableError
 
 LOG = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ class _Records(dict[str, Record | None]):
         raise MissingFactError(key)
 
 
-class FactsKeeper(Facts):
-    """The facts of one worker; `ask` runs a question with them.
+class FactsKeeper:
+    """The facts of one worker, as `models.records.Facts`; `ask` runs a question with them.
 
     Attributes:
         get: returns a record at hand, as `models.records.Facts` says: the dictionary's own look-up, since each decision
@@ -78,7 +78,7 @@ class FactsKeeper(Facts):
             max_staleness: seconds after the last good poll from which nothing is judged.
             max_records: records kept; beyond it the oldest go.
         """
-        self._store = store
+        self._store, self._rung = store, store.bell.value
         self._poll_interval, self._max_staleness, self._max_records = (
             poll_interval,
             max_staleness,
@@ -159,7 +159,7 @@ class FactsKeeper(Facts):
         Raises:
             GatewayError: the store does not answer, or facts are older than the bound.
         """
-        if self._store.bell.value() != self._heard:
+        if self._rung() != self._heard:
             await self._load(())
         if time.monotonic() >= self._fresh_until:  # `is_fresh`
             await self._load(())
@@ -190,7 +190,7 @@ class FactsKeeper(Facts):
         while self._next is not None:
             waiting, self._next = self._next, None
             wanted, self._wanted = self._wanted, set()
-            heard, begun = self._store.bell.value(), time.monotonic()
+            heard, begun = self._rung(), time.monotonic()
             try:
                 batch = await asyncio.to_thread(self._store.load, self._mark, wanted)
             except Exception as error:  # noqa: BLE001 - whoever waits gets it; this task must not die

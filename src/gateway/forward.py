@@ -9,18 +9,18 @@ Rules:
    `detached` defers that from the start: what a success makes true must not depend on who still listens. A body
    that the client breaks off ends the work in any case.
 4. An answer that breaks off raises and is never ended with an empty last message: the server would take that for its end.
-5. The server's `send` does not fail after the client left, so `receive` is watched beside the answer. The watch
-   begins after `PATIENCE`: most answers are over before.
+5. A client that leaves while its body is read is heard of by whoever reads; at any other time it says so itself (`Client.on_gone`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from starlette.types import Receive, Send
+import msgspec
+from starlette.types import Message, Receive, Send
 
 from gateway.caching import for_caches
+from gateway.downstream import ClientGoneError
 from gateway.errors import GatewayError
 from gateway.headers import response_headers
 from gateway.reasons import Reason
@@ -28,25 +28,30 @@ from gateway.upstream import Answer, Outbound, UploadBrokenError, Upstream
 
 SMALL_BODY: Final = 65536
 """Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
-PATIENCE: Final = 0.05
-"""Seconds after which the client is watched (rule 5)."""
-
 MAX_LENGTH_DIGITS: Final = 18
 """Of a `Content-Length`."""
+
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 
 OnAnswer = Callable[[Answer], Awaitable[Answer]]
 
 
-class ClientGoneError(Exception):
-    """The client left; there is nobody to answer.
+class Client(Protocol):
+    """Who asked, as far as an answer is carried to it; `gateway.downstream.Turn` is one.
 
     Attributes:
-        sent: whether the backend may have seen the request; see `gateway.upstream.UpstreamError`.
+        on_gone: called if the client leaves while nobody waits for its body.
+        gone: whether it has left.
     """
 
-    def __init__(self, *, sent: bool) -> None:
-        super().__init__("the client left")
-        self.sent = sent
+    on_gone: Callable[[], None] | None
+    gone: bool
+
+    async def receive(self) -> Message:
+        """Returns the next piece of its body."""
+
+    async def send(self, message: Message) -> None:
+        """Gives it a message of the answer."""
 
 
 class BrokenOffError(Exception):
@@ -61,18 +66,13 @@ class Carried(NamedTuple):
 
 
 class ClientBody:
-    """The body of the client's request, in pieces as the server hands them over; read once.
+    """The body of the client's request, in pieces as the server hands them over; read once."""
 
-    Attributes:
-        over: set by `aclose`: nobody reads the body any more, and the client can be watched.
-    """
-
-    __slots__ = ("_more", "_receive", "over")
+    __slots__ = ("_more", "_receive")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._more = True
-        self.over = asyncio.Event()
 
     def __aiter__(self) -> "ClientBody":
         return self
@@ -92,10 +92,6 @@ class ClientBody:
         piece: bytes = message.get("body", b"")
         return piece
 
-    async def aclose(self) -> None:
-        """Gives up the rest."""
-        self.over.set()
-
 
 def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[ClientBody | None, int | None]:
     """Returns `body` and `length` of an `Outbound` as the client's own framing says (RFC 9112 6.3).
@@ -103,26 +99,26 @@ def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[C
     Raises:
         GatewayError: the framing has two readings.
     """
-    lengths = [value for name, value in headers if name == b"content-length"]
-    if codings := [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]:
+    said = [pair for pair in headers if pair[0] in _FRAMING]
+    if not said:
+        return None, None
+    lengths = [value for name, value in said if name == b"content-length"]
+    if codings := [value.strip().lower() for name, value in said if name == b"transfer-encoding"]:
         if codings != [b"chunked"]:
             raise GatewayError(Reason.BAD_HEADERS, "a transfer coding other than chunked alone")
         if lengths:
             raise GatewayError(Reason.BAD_HEADERS, "both a length and a transfer coding")
         return ClientBody(receive), None
-    if not lengths:
-        return None, None
     if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > MAX_LENGTH_DIGITS:
         raise GatewayError(Reason.BAD_HEADERS, "not one length that is a number")
     length = int(lengths[0])
     return ClientBody(receive) if length else None, length
 
 
-async def forward(  # noqa: PLR0913 - the one door, called from one place
+async def forward(
     outbound: Outbound,
     upstream: Upstream,
-    receive: Receive,
-    send: Send,
+    client: Client,
     on_answer: OnAnswer | None = None,
     *,
     detached: bool = False,
@@ -131,31 +127,30 @@ async def forward(  # noqa: PLR0913 - the one door, called from one place
     """Asks the backend and carries its answer to the client; returns what the client got.
 
     Args:
-        outbound: what is asked; a `ClientBody` in it must read from the same `receive`.
+        outbound: what is asked; a `ClientBody` in it must read from the same client.
         upstream: who is asked.
-        receive: of the client's request.
-        send: of the client's request; nothing was sent yet.
+        client: who gets the answer; nothing was sent yet.
         on_answer: is given the answer before the client hears of it, may `read` its body, and returns what the client
             gets; what it raises is raised from here, and the client gets nothing.
         detached: rule 3. The caller runs this as a task that the end of the client's request does not cancel.
         shared: whether caches may give the answer to others; see `gateway.caching`.
 
     Raises:
-        UpstreamError: no usable answer; the client heard nothing, and its `sent` says what the backend may have seen.
+        UpstreamError: no usable answer, or one that ends with its head; the client heard nothing, and its `sent` says what the backend may have seen.
         UploadBrokenError: the client's body is not as long as it said; the client heard nothing.
         ClientGoneError: the client left; with `detached` either before its body was whole, or after `on_answer`.
         BrokenOffError: rule 4; the caller lets it reach the server.
     """
-    body = outbound.body
-    outbound = await _gathered(outbound)
-    watch = _Watch(receive, body if isinstance(body, ClientBody) else None, held=detached)
+    if outbound.body is not None:
+        outbound = await _gathered(outbound)
+    watch = _Watch(client, held=detached)
     try:
         async with upstream.exchange(outbound) as answer:
             if on_answer is not None:
                 watch.hold()
                 answer = await on_answer(answer)  # noqa: PLW2901 - the one that the client gets
             watch.let_go()
-            return await _carry(answer, outbound.request_id, send, shared=shared)
+            return await _carry(answer, outbound, client.send, shared=shared)
     except asyncio.CancelledError:
         watch.name_our_own()
         raise
@@ -179,27 +174,26 @@ async def _gathered(outbound: Outbound) -> Outbound:
     except UploadBrokenError as error:
         error.sent = False
         raise
-    await body.aclose()
     if len(pieces) != length:
         raise UploadBrokenError(f"the body is not the {length} bytes that it said", sent=False)
-    return outbound._replace(body=bytes(pieces), length=None)
+    return msgspec.structs.replace(outbound, body=bytes(pieces), length=None)
 
 
-async def _carry(answer: Answer, request_id: str, send: Send, *, shared: bool) -> Carried:
-    headers = for_caches(response_headers(answer.headers, request_id), shared=shared)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def _carry(answer: Answer, asked: Outbound, send: Send, *, shared: bool) -> Carried:
+    told = response_headers(answer.headers, asked.request_id, asked.links)
+    headers = for_caches(told, shared=shared)
+    piece, more = answer.at_hand()
+    if not piece and more and b"content-length" in answer.fields:
+        piece, more = await answer.chunk(), not answer.ended  # one that breaks off here can still be refused
     octets = 0
     try:
-        if not answer.ready and answer.header(b"content-length") is None:
-            # an endless answer: its head must not wait for its first event
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-        while True:
-            piece = await answer.chunk()
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        while True:  # the first piece is empty where an endless answer has not begun: its head must not wait
             octets += len(piece)
-            more = not answer.ended
             await send({"type": "http.response.body", "body": piece, "more_body": more})
             if not more:
                 return Carried(answer.status, octets)
+            piece, more = await answer.chunk(), not answer.ended
     except GatewayError as error:
         raise BrokenOffError(str(error)) from error
 
@@ -207,20 +201,20 @@ async def _carry(answer: Answer, request_id: str, send: Send, *, shared: bool) -
 class _Watch:
     """Cancels the task that made it when the client leaves, at once or when it is let go (rules 3 and 5)."""
 
-    __slots__ = ("_body", "_cancelling", "_gone", "_held", "_receive", "_task", "_timer", "_watcher")
+    __slots__ = ("_cancelling", "_client", "_gone", "_held", "_task")
 
-    def __init__(self, receive: Receive, body: ClientBody | None, *, held: bool) -> None:
+    def __init__(self, client: Client, *, held: bool) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("forwarding runs in a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self._receive = receive
-        self._body = body
+        self._client = client
         self._held = held
         self._gone = False
-        self._watcher: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
+        client.on_gone = self._left
+        if client.gone:
+            self._left()
 
     def hold(self) -> None:
         """Lets nothing be cancelled until `let_go`."""
@@ -234,24 +228,14 @@ class _Watch:
 
     def end(self) -> None:
         """Watches no more."""
-        self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._client.on_gone = None
 
     def name_our_own(self) -> None:
         """Turns a cancellation by this watch into `ClientGoneError`; leaves others be."""
         if self._gone and self._task.uncancel() <= self._cancelling:
             raise ClientGoneError(sent=True) from None
 
-    def _start(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._look())
-
-    async def _look(self) -> None:
-        if self._body is not None:
-            await self._body.over.wait()
-        with suppress(GatewayError):  # a client beyond its bounds is as good as gone
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+    def _left(self) -> None:
         self._gone = True
         if not self._held:
             self._task.cancel()

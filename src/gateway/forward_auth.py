@@ -11,8 +11,12 @@ Rules:
    address of its own to what it asks with, and an allow-list would be judged for that one.
 5. Envoy joins a header that came several times by commas, and sends the backend all of them: such values are taken apart again, so
    that what must come once is refused.
-6. A verdict is all that a proxy can carry out: rows that read the body, change facts or drop headers are refused here.
-7. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
+6. A verdict is all that a proxy can carry out: rows that read the body, change facts, drop headers or are answered by the gateway
+   itself are refused here.
+7. Where the upstream of the row has an `audience`, the answer carries the signed identity token for it (`gateway.identity_token`): whoever sends the
+   request to another backend sends a token that proves nothing there.
+8. A question is one of the requests under way, and refused as they are when these are too many (`gateway.visits`).
+9. nginx knows three answers, and takes any other for a failure (500): 2xx, 401 and 403. Envoy passes a refusal on as it is.
 
 What the proxies must be told is `docs/forward-auth.md`; tests run the configurations that stand there.
 """
@@ -24,15 +28,17 @@ from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from gateway.case import Case
+from gateway.downstream import App, ClientGoneError, Turn
 from gateway.errors import GatewayError
 from gateway.headers import identity_headers
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
 from gateway.refusals import refusal
+from gateway.routes.table import hiding_place
 from gateway.worker import Worker
 from models.networks import AddressError, NetworkSet, canonical_address
 
@@ -93,7 +99,7 @@ class Nginx:
 
     @staticmethod
     def refused(error: GatewayError, request_id: str, hidden: frozenset[Reason], _method: str) -> Answer:
-        """Returns the answer that refuses it (rule 7); the reason told outside stands in a header, since nginx drops the body."""
+        """Returns the answer that refuses it (rule 9); the reason told outside stands in a header, since nginx drops the body."""
         status, headers, _ = refusal(error, request_id, hidden)
         if status not in (_UNAUTHENTICATED, _FORBIDDEN) and status < _BROKEN:
             status = _FORBIDDEN
@@ -140,9 +146,9 @@ Proxy = type[Nginx] | type[Envoy]
 
 
 class ForwardAuth:
-    """The ASGI application in front of all others: it answers proxies, and leaves everything else to `behind`."""
+    """What stands in front of everything else: it answers proxies, and leaves all other requests to `behind`."""
 
-    def __init__(self, worker: Worker, behind: ASGIApp) -> None:
+    def __init__(self, worker: Worker, behind: App) -> None:
         """Takes the worker that owns everything a process holds, and who serves other paths."""
         self._worker, self._behind = worker, behind
         self._peers = worker.settings.forward_auth.networks
@@ -150,21 +156,34 @@ class ForwardAuth:
         self._nginx, self._envoy = self._prefix + b"nginx", self._prefix + b"envoy"
         self._is_peer = lru_cache(maxsize=1024)(self._admits)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serves one request, or the lifespan; pages are matched on the raw path."""
-        raw: bytes = scope.get("raw_path") or b""
-        if raw.startswith(self._prefix) and scope["type"] == "http":
-            path = raw.partition(b"?")[0]
+    def __call__(self, turn: Turn) -> Awaitable[None]:
+        """Serves one request; pages are matched on the raw path."""
+        scope = turn.scope
+        path: bytes = scope["raw_path"]
+        if path.startswith(self._prefix) and turn.fault is None and scope["type"] == "http":
             if path == self._nginx:
-                return self._answer(Nginx, scope, b"", send)
+                return self._counted(Nginx, turn, b"")
             if path.startswith(self._envoy):
-                return self._answer(Envoy, scope, path[len(self._envoy) :], send)
-        return self._behind(scope, receive, send)
+                return self._counted(Envoy, turn, path[len(self._envoy) :])
+        return self._behind(turn)
 
-    async def _answer(self, proxy: Proxy, scope: Scope, below: bytes, send: Send) -> None:
+    async def _counted(self, proxy: Proxy, turn: Turn, below: bytes) -> None:
+        """Answers one question as one of the requests under way (rule 8)."""
+        visits = self._worker.visits
+        visits.begin()
+        try:
+            await self._answer(proxy, turn, below)
+        except ClientGoneError:
+            LOG.info("a proxy took nothing of its answer")
+        finally:
+            visits.end()
+
+    async def _answer(self, proxy: Proxy, turn: Turn, below: bytes) -> None:
         """Judges the original request and tells the proxy; every failure is a refusal."""
+        scope = turn.scope
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, self._worker.bundle)
         try:
+            self._worker.visits.check(scope)
             if not self._is_peer((scope.get("client") or ("",))[0]):
                 raise GatewayError(Reason.FORWARD_AUTH_PEER, "not one of `forward_auth.peers`")  # noqa: TRY301
             trail.scope = proxy.original(scope, below)
@@ -176,8 +195,8 @@ class ForwardAuth:
             answer = self._refused(proxy, trail, GatewayError(Reason.INTERNAL))
         whole = time.perf_counter_ns() - trail.begun
         self._worker.tally.ended(trail.line, trail.failure, answer.status, whole)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await turn.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await turn.send({"type": "http.response.body", "body": answer.body})
 
     async def _verdict(self, proxy: Proxy, trail: Trail) -> Answer:
         """Returns the answer to a request that may pass; the stages as `gateway.pipeline` orders them.
@@ -186,7 +205,7 @@ class ForwardAuth:
             GatewayError: it may not.
         """
         worker = self._worker
-        trail.inbound = Inbound.of(trail.scope, _NOBODY, trail.request_id)
+        trail.inbound = Inbound.of(trail.scope, _NOBODY, trail.request_id, worker.bounds)
         verdict = await first_verdict(worker, trail, trail.inbound, [])
         case = trail.judged
         identity = case.identity
@@ -205,6 +224,7 @@ class ForwardAuth:
         headers = [_NO_STORE, (b"x-request-id", trail.request_id.encode())]
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
+            headers += worker.identity_tokens.headers(case.decided.row.upstream, identity.user)
         return proxy.allowed(headers)
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:
@@ -218,7 +238,7 @@ class ForwardAuth:
             return False
 
 
-def in_front(app: ASGIApp, worker: Worker) -> ASGIApp:
+def in_front(app: App, worker: Worker) -> App:
     """Returns the application that also answers the configured proxies; `app` itself where there are none (rule 1)."""
     return ForwardAuth(worker, app) if worker.settings.forward_auth.peers else app
 
@@ -226,8 +246,14 @@ def in_front(app: ASGIApp, worker: Worker) -> ASGIApp:
 def _check_is_enough(case: Case) -> None:
     """Refuses what a verdict alone does not serve (rule 6)."""
     row = case.decided.row
+    if hiding_place(row, case.inbound) is not None:
+        raise GatewayError(
+            Reason.GATEWAY_ONLY, "the body, which proxies do not send, may name another method"
+        )
     if row.has_effects:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} changes facts when the backend answers")
+    if row.answered:
+        raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} is answered by the gateway, not by a backend")
     if row.drop_headers:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} drops headers, which proxies would send on")
 

@@ -13,20 +13,25 @@ Rules:
    and it was not ours.
 5. Framing is not a header here: `Content-Length` and `Transfer-Encoding` of a request are written by `gateway.upstream`.
 6. Answers lose their hop-by-hop headers here, and those that send clients to another address for what comes next, round
-   the gateway; what caches are told is `gateway.caching`.
+   the gateway; what caches are told is `gateway.caching`, how links to the backend itself read `gateway.links`.
 
 Cookies pass as they came, each request for itself: there is no cookie jar.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
+
+from gateway.by_name import ByName
 from gateway.errors import GatewayError
+from gateway.links import HEADERS as LINKS
+from gateway.links import Links
 from gateway.reasons import Reason
 
 Pair = tuple[bytes, bytes]
@@ -64,12 +69,22 @@ OURS: Final = frozenset(
         b"x-real-ip",
         b"x-client-ip",
         b"x-cluster-client-ip",
-        b"x-envoy-external-address",
         b"x-azure-clientip",
         b"true-client-ip",
         b"cf-connecting-ip",
         b"cf-connecting-ipv6",
         b"fastly-client-ip",
+        b"client-ip",
+        b"cluster-client-ip",
+        b"proxy-client-ip",
+        b"wl-proxy-client-ip",
+        b"incap-client-ip",
+        b"x-originating-ip",
+        b"x-proxyuser-ip",
+        b"x-custom-ip-authorization",
+        b"x-appengine-user-ip",
+        b"x-azure-socketip",
+        b"x-sucuri-clientip",
         b"front-end-https",
         b"x-scheme",
         b"x-url-scheme",
@@ -82,6 +97,9 @@ OURS: Final = frozenset(
         b"x-http-method-override",
         b"x-method-override",
         b"x-middleware-subrequest",  # CVE-2025-29927: skips the backend's own checks
+        b"x-sendfile-type",  # CVE-2025-61780: has Rack answer with another file's name
+        b"x-accel-mapping",
+        b"x-scope-orgid",  # the tenant, to Loki and Mimir
     )
 )
 """Headers of a request that only the gateway may set."""
@@ -103,6 +121,14 @@ OUR_PREFIXES: Final = (
     b"x-amzn-oidc-",
     b"x-ms-client-principal",
     b"x-pomerium-",
+    b"x-envoy-",  # also what steers an Envoy behind us
+    b"x-consumer-",  # Kong, APISIX
+    b"x-authentik-",
+    b"x-vouch-",
+    b"x-shib-",
+    b"x-oidc-",
+    b"oidc-",  # mod_auth_openidc
+    b"tailscale-user-",
     b"cf-access-",
     b"ssl-client-",
     b"x-ssl-client-",
@@ -127,6 +153,7 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 5.5
 _ESCAPED: Final = re.compile(rb"[^!-$&-~]")  # all but visible ASCII, and the percent sign itself
 _QUOTED: Final = re.compile(rb'(["\\])')
+_NOTHING: Final[frozenset[bytes]] = frozenset()
 _USUAL: Final = frozenset((b"keep-alive", b"close"))
 
 
@@ -186,7 +213,7 @@ class Credential:
         return cls(CredentialKind.PASS)
 
 
-class Forwarding(NamedTuple):
+class Forwarding(msgspec.Struct, frozen=True, gc=False):
     """What a backend is told about a request beside what the client said.
 
     Attributes:
@@ -209,7 +236,7 @@ class Forwarding(NamedTuple):
 
 
 def request_headers(
-    received: Iterable[Pair],
+    received: Sequence[Pair],
     forwarding: Forwarding,
     credential: Credential,
     host: bytes | None = None,
@@ -229,13 +256,17 @@ def request_headers(
     Raises:
         GatewayError: a header has a malformed name, or a value of ours a control character.
     """
-    received = tuple(received)
-    passing = [pair for pair in received if _passes(pair[0])]
-    unwanted = drop | _named(received)
+    passing: list[Pair] = []
+    unwanted = drop
+    for pair in received:
+        if _PASSES[pair[0]]:
+            passing.append(pair)
+        elif pair[0] == b"connection":
+            unwanted |= _listed(pair[1])
     if credential.pair is not None:
-        unwanted |= {folded(credential.pair[0])}
+        unwanted |= {_FOLDED[credential.pair[0]]}
     if unwanted:
-        passing = [pair for pair in passing if folded(pair[0]) not in unwanted]
+        passing = [pair for pair in passing if _FOLDED[pair[0]] not in unwanted]
     passing.append((b"host", forwarding.host if host is None else host))
     passing += _about_client(forwarding.client, forwarding.scheme, forwarding.host)
     passing.append((b"x-request-id", forwarding.request_id.encode()))
@@ -254,17 +285,25 @@ def identity_headers(user: str, domain: str) -> tuple[Pair, ...]:
     return tuple((name, _escaped(value)) for name, value in pairs if value)
 
 
-def response_headers(answered: Iterable[Pair], request_id: str) -> list[Pair]:
-    """Returns the headers of an answer for the client: rule 6, and the request's id."""
-    answered = tuple(answered)
-    named = _named(answered)
+def response_headers(answered: Sequence[Pair], request_id: str, links: Links | None = None) -> list[Pair]:
+    """Returns the headers of an answer for the client: rule 6, and the request's id.
+
+    Args:
+        answered: the backend's headers; lower-case names.
+        request_id: told to the client.
+        links: how the backend calls itself and the client calls it; None leaves links as they are.
+    """
+    fields = dict(answered)  # tells at once what did not come
+    said = fields.get(b"connection")
+    named = _NOTHING if said is None else _listed(said) if len(fields) == len(answered) else _named(answered)
     unwanted = _UNWANTED | named if named else _UNWANTED
     passing = [pair for pair in answered if pair[0] not in unwanted]
+    if links is not None and (LINKS[0] in fields or LINKS[1] in fields):
+        passing = [(name, links.told(value) if name in LINKS else value) for name, value in passing]
     passing.append((b"x-request-id", request_id.encode()))
     return passing
 
 
-@lru_cache(maxsize=4096)
 def _passes(name: bytes) -> bool:
     """Whether a client's header reaches the backend, by its name alone."""
     if not _TOKEN.fullmatch(name):
@@ -275,9 +314,13 @@ def _passes(name: bytes) -> bool:
     return plain == name or name.startswith(USERS_OWN)
 
 
+_PASSES: Final = ByName(_passes)
+_FOLDED: Final = ByName(folded)
+
+
 def _named(headers: Iterable[Pair]) -> frozenset[bytes]:
     """The folded names that the sender's `Connection` declares hop-by-hop (RFC 9110 7.6.1)."""
-    named: frozenset[bytes] = frozenset()
+    named = _NOTHING
     for name, value in headers:
         if name == b"connection":
             named |= _listed(value)

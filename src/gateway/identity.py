@@ -13,19 +13,25 @@ Rules:
 
 import base64
 import binascii
-import hashlib
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from hashlib import sha256
+from typing import Final
+
+import msgspec
 
 from gateway.errors import GatewayError
 from gateway.inbound import Inbound
 from gateway.reasons import Reason
 from models.records import Facts, TokenRecord, UserRecord
 
-_HEADERS: Final = frozenset((b"auth-token", b"app-id", b"authorization"))
-_TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,512}")
+HEADERS: Final = (b"authorization", b"auth-token", b"app-id")
+"""Where a credential stands (rule 1). Each comes at most once: `Inbound` takes none of them twice."""
+_AUTHORIZATION, _AUTH_TOKEN, _APP_ID = HEADERS
+_TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-"
+MAX_TOKEN: Final = 512
+"""Bytes of a token."""
 _APPLICATION: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 NOT_VALID: Final = frozenset(
     (
@@ -49,15 +55,25 @@ class Proof(StrEnum):
     BASIC = "basic"
 
 
-class Credential(NamedTuple):
-    """What came with the request, not yet looked up; holds a digest, not the token."""
+_PAIR, _BEARER, _BASIC = Proof.PAIR, Proof.BEARER, Proof.BASIC
+# a member of an Enum is found more slowly than a name
+
+
+class Credential(msgspec.Struct, frozen=True, gc=False):
+    """What came with the request, not yet looked up; holds a digest, not the token.
+
+    Attributes:
+        proof: how it came.
+        fact: the key of the token's record, which is the digest's.
+        application_id: the application that the pair names; None if it is no pair.
+    """
 
     proof: Proof
-    digest: str = ""
+    fact: str
     application_id: str | None = None
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Who asks.
 
     Attributes:
@@ -87,23 +103,18 @@ def credential_of(inbound: Inbound) -> Credential | None:
     Raises:
         GatewayError: it is malformed (rule 3).
     """
-    found: dict[bytes, bytes] = {}
-    for name, value in inbound.headers:
-        if name in _HEADERS:
-            if name in found:
-                inbound.header(name)  # raises
-            found[name] = value
-    if b"auth-token" in found or b"app-id" in found:
-        return _pair(found.get(b"auth-token"), found.get(b"app-id"))
-    authorization = found.get(b"authorization")
+    fields = inbound.fields
+    if _AUTH_TOKEN in fields or _APP_ID in fields:
+        return _pair(fields.get(_AUTH_TOKEN), fields.get(_APP_ID))
+    authorization = fields.get(_AUTHORIZATION)
     if authorization is None:
         return None
     scheme, _, rest = authorization.partition(b" ")
     scheme = scheme.lower()
     if scheme == b"bearer":
-        return Credential(Proof.BEARER, _digest(rest.strip(b" ")))
+        return Credential(_BEARER, _fact(rest.strip(b" ")))
     if scheme == b"basic":
-        return Credential(Proof.BASIC, _digest(_password(rest.strip(b" "))))
+        return Credential(_BASIC, _fact(_password(rest.strip(b" "))))
     raise GatewayError(Reason.CREDENTIAL_MALFORMED, "authorization is neither Bearer nor Basic")
 
 
@@ -116,10 +127,11 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     """
     if credential is None:
         return ANONYMOUS
-    token = facts.get(f"token:{credential.digest}")
+    token = facts.get(credential.fact)
     if not isinstance(token, TokenRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN)
-    if credential.application_id not in (None, token.application_id):
+    named = credential.application_id
+    if named is not None and named != token.application_id:
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to another application")
     if token.revoked:
         raise GatewayError(Reason.CREDENTIAL_REVOKED, f"token `{token.id}`")
@@ -138,13 +150,14 @@ def _pair(token: bytes | None, application: bytes | None) -> Credential:
         raise GatewayError(Reason.CREDENTIAL_MALFORMED, "App-ID and Auth-Token come together")
     if not _APPLICATION.fullmatch(application):
         raise GatewayError(Reason.CREDENTIAL_MALFORMED, "App-ID is malformed")
-    return Credential(Proof.PAIR, _digest(token), application.decode("ascii"))
+    return Credential(_PAIR, _fact(token), application.decode("ascii"))
 
 
-def _digest(token: bytes) -> str:
-    if not _TOKEN.fullmatch(token):
+def _fact(token: bytes) -> str:
+    """Returns the key under which the token's record is found (rule 4)."""
+    if not token or len(token) > MAX_TOKEN or token.translate(None, _TOKEN):
         raise GatewayError(Reason.CREDENTIAL_MALFORMED, "the token is empty or has bytes that no token has")
-    return hashlib.sha256(token).hexdigest()
+    return "token:" + sha256(token).hexdigest()
 
 
 def _password(encoded: bytes) -> bytes:

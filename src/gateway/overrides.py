@@ -2,11 +2,11 @@
 
 Rules:
 
-1. A parameter named as in `NAMES`, in the query or in an urlencoded form, makes a request one that its row must allow. It
+1. A parameter named as in `NAMES`, in the query or in the body of a POST, makes a request one that its row must allow. It
    cannot be removed: what was judged is forwarded byte for byte (law 1).
 2. Names are compared as the loosest framework reads them: percent-decoded, letter case, `_` and `.` folded, blanks before
    the name and an index behind it cut off (PHP makes `_method` of ` .method[]`).
-3. A multipart form is not looked into: it may be an upload of any size. Backends that take a method from one must be told not to.
+3. Which bodies have parameters, and how each kind is looked through, is `gateway.hidden_methods`.
 
 Headers of this kind are removed by `gateway.headers`. No advisory names a peer; scanners ship this list, and Membrane took its
 override out for it (bypasses of this class: Symfony's `_method`, OData's `X-HTTP-Method`).
@@ -21,7 +21,6 @@ NAMES: Final = frozenset((b"-method", b"x-http-method-override", b"x-http-method
 
 _SEPARATOR: Final = re.compile(rb"[&;]")
 _FOLD: Final = bytes.maketrans(b"_.", b"--")
-_FORM: Final = re.compile(rb"\s*application/x-www-form-urlencoded\s*(?:;.*)?", re.IGNORECASE)
 
 
 def overrides_method(pairs: bytes) -> bool:
@@ -29,14 +28,10 @@ def overrides_method(pairs: bytes) -> bool:
     plain = pairs.lower()
     if b"method" not in plain and b"%" not in plain:
         return False
-    return any(_folded(part.partition(b"=")[0]) in NAMES for part in _SEPARATOR.split(pairs))
+    return any(names_method(part.partition(b"=")[0]) for part in _SEPARATOR.split(pairs))
 
 
-def is_form(content_type: bytes | None) -> bool:
-    """Tells whether a body is an urlencoded form."""
-    return content_type is not None and _FORM.fullmatch(content_type) is not None
-
-
-def _folded(name: bytes) -> bytes:
+def names_method(name: bytes) -> bool:
+    """Tells whether a parameter of this name names the method to some framework (rule 2)."""
     plain = unquote_to_bytes(name.replace(b"+", b" ")).lstrip().partition(b"[")[0]
-    return plain.rstrip().lower().translate(_FOLD)
+    return plain.rstrip().lower().translate(_FOLD) in NAMES

@@ -9,27 +9,26 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
-from gateway.audit import AuditLine, shown_path
+from gateway.audit import AuditLine, Occasion, line_of
 from gateway.authorize import Verdict
 from gateway.bundle import Bundle
 from gateway.carry import Passage, carry
 from gateway.case import Case
 from gateway.cutting import Carrying
+from gateway.downstream import ClientGoneError, Turn
 from gateway.effects import Effects
 from gateway.errors import GatewayError
-from gateway.forward import ClientGoneError
 from gateway.identity import ANONYMOUS, NOT_VALID
 from gateway.inbound import Inbound
-from gateway.limits import Told
-from gateway.reasons import TABLE, Reason
+from gateway.limits import Told, rate_headers
+from gateway.options import tell_methods
+from gateway.reasons import Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
-from gateway.visits import Visit
 from gateway.worker import Worker
 
 LOG = logging.getLogger(__name__)
@@ -58,72 +57,77 @@ class Trail:
 
 
 class Pipeline:
-    """The ASGI application behind every path that is not the gateway's own."""
+    """What answers every path that is not the gateway's own."""
 
     def __init__(self, worker: Worker) -> None:
         """Takes the worker that owns everything a process holds."""
         self._worker = worker
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, turn: Turn) -> None:
         """Serves one request; every failure before the answer begins becomes a refusal."""
-        worker = self._worker
+        worker, scope = self._worker, turn.scope
         scope = as_get(scope) if is_socket(scope) else scope
         trail = Trail(os.urandom(12).hex(), time.perf_counter_ns(), scope, worker.bundle)
-        visit = worker.visits.begin(scope, receive, send)
+        worker.visits.begin()
         try:
-            await self._serve(trail, visit)
+            await self._serve(trail, turn)
         except ClientGoneError:
-            LOG.info("request %s: the client left, or its body ended wrongly", trail.request_id)
-            if (
-                not visit.answering
-            ):  # the server tells a broken body and a client that left apart from nothing else
-                await self._refuse(
-                    trail, GatewayError(Reason.BAD_BODY, "the body did not end as it said"), visit.send
-                )
+            LOG.info("request %s: the client left", trail.request_id)
+            await self._refuse(trail, GatewayError(Reason.BAD_BODY, "the client left"), turn)
         except GatewayError as error:
-            if visit.answering:
+            if turn.answering:
                 raise
-            await self._refuse(trail, error, visit.send)
+            await self._refuse(trail, error, turn)
         except Exception:
             LOG.exception("request %s failed", trail.request_id)
-            if visit.answering:
+            if turn.answering:
                 raise
-            await self._refuse(trail, GatewayError(Reason.INTERNAL), visit.send)
+            await self._refuse(trail, GatewayError(Reason.INTERNAL), turn)
         finally:
-            worker.visits.end(visit)
-            worker.tally.ended(trail.line, trail.failure, visit.status, time.perf_counter_ns() - trail.begun)
+            worker.visits.end()
+            worker.tally.ended(trail.line, trail.failure, turn.status, time.perf_counter_ns() - trail.begun)
 
-    async def _serve(self, trail: Trail, visit: Visit) -> None:
+    async def _serve(self, trail: Trail, turn: Turn) -> None:
         """The stages, in order."""
-        visit.check()
         worker, scope = self._worker, trail.scope
-        trail.inbound = Inbound.of(scope, worker.trusted, trail.request_id)
+        if turn.fault is not None:
+            raise turn.fault
+        worker.visits.check(scope)
+        trail.inbound = Inbound.of(scope, worker.trusted, trail.request_id, worker.bounds)
         if is_socket(scope):
             check_handshake(trail.inbound, scope)
-        verdict = await self._verdict(trail, trail.inbound, visit)
+        verdict = await self._verdict(trail, trail.inbound, turn)
         case = trail.judged
         if is_socket(scope) and verdict.allowed:
             admit(trail.inbound, case.identity, case.decided.row)
         audit(worker, trail, verdict)
         if not verdict.allowed:
             raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
-        passing = self._pass_on(case, scope, worker.facts.revision, visit)
+        if case.decided.row.answered:
+            await tell_methods(case, turn.send)
+            return
+        passing = self._pass_on(case, scope, worker.facts.revision, turn)
         await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 
-    async def _verdict(self, trail: Trail, inbound: Inbound, visit: Visit) -> Verdict:
+    async def _verdict(self, trail: Trail, inbound: Inbound, turn: Turn) -> Verdict:
         """Judges the request, reading its body where the row does."""
         worker = self._worker
-        verdict = await first_verdict(worker, trail, inbound, visit.told)
+        told: Told = []
+        try:
+            verdict = await first_verdict(worker, trail, inbound, told)
+        finally:
+            if told:
+                turn.more_headers = rate_headers(told)
         case = trail.judged
         while verdict is None:
-            case.body = await read_body(visit.receive, case.awaits or 0)
+            case.body = await read_body(turn.receive, case.awaits or 0)
             verdict = await worker.facts.ask(case.verdict)
         if case.identity.token_id:
             worker.note_use(case.identity)
         worker.recent.note(case.identity, case.decided, inbound.client)
         return verdict
 
-    async def _pass_on(self, case: Case, scope: Scope, revision: int, visit: Visit) -> None:
+    async def _pass_on(self, case: Case, scope: Scope, revision: int, turn: Turn) -> None:
         worker, operation = self._worker, case.decided
         effects = (
             await Effects.prepare(worker.store, operation, case.identity, case.inbound.request_id)
@@ -136,22 +140,24 @@ class Pipeline:
         upstream = worker.upstreams[operation.row.upstream]
         if is_socket(scope):
             running = partial(worker.running.carrying, case, revision)
-            await join(passage, upstream, scope, visit.receive, visit.send, running)
+            await join(passage, upstream, scope, turn.receive, turn.send, running)
             return
         with Carrying(worker.running, case, revision, effects):
-            await carry(passage, upstream, visit.receive, visit.send)
+            await carry(passage, upstream, turn)
 
-    async def _refuse(self, trail: Trail, error: GatewayError, send: Send) -> None:
+    async def _refuse(self, trail: Trail, error: GatewayError, turn: Turn) -> None:
+        """Audits a refusal that is not yet, and tells the client, if it is there."""
         if trail.audited:
             LOG.info("request %s: %s", trail.request_id, error)
         error = audit_failure(self._worker, trail, error)
+        if turn.gone or turn.answering:
+            return
         status, headers, body = refusal(error, trail.request_id, self._worker.hidden)
         if is_socket(trail.scope):
-            await deny(trail.scope, send, status, headers, body)
+            await deny(turn.send, status, headers, body)
             return
-        content = b"" if trail.scope["method"] == "HEAD" else body
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await turn.send({"type": "http.response.start", "status": status, "headers": headers})
+        await turn.send({"type": "http.response.body", "body": body})
 
 
 async def first_verdict(worker: Worker, trail: Trail, inbound: Inbound, told: Told) -> Verdict | None:
@@ -211,32 +217,19 @@ def audit_failure(worker: Worker, trail: Trail, error: GatewayError) -> GatewayE
 
 def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None, revision: int) -> AuditLine:
     """Returns the line for a verdict, or for an error before there was one."""
-    inbound, case = trail.inbound, trail.case
-    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
-    user = identity.user
-    deciding = verdict.deciding.decision if verdict else None
-    reason = deciding.reason if deciding else error.reason.value if error else ""
-    return AuditLine(
-        time=datetime.now(UTC),
-        request_id=trail.request_id,
-        verdict="allowed" if verdict and verdict.allowed else "refused",
-        reason=str(reason),
-        stage="authorize" if verdict else TABLE[error.reason].stage if error else "",
-        method=str(trail.scope.get("method", ""))[:32],
-        path=shown_path(trail.scope.get("raw_path") or b""),
-        client=inbound.client_text if inbound else str((trail.scope.get("client") or ("",))[0]),
-        latency_us=(time.perf_counter_ns() - trail.begun) // 1000,
-        revision=revision,
-        policy=trail.bundle.digest,
-        route=operation.row.place if operation else "",
-        user=user.id if user else "",
-        domain=user.domain_id if user else "",
-        application=identity.application_id,
-        proof=identity.proof.value,
-        objects=tuple(f"{each.action} {each.object or '-'}" for each in verdict.judged) if verdict else (),
-        rule=deciding.rule if deciding else "",
-        detail=deciding.detail if deciding else error.detail if error else "",
+    inbound, case, scope = trail.inbound, trail.case, trail.scope
+    occasion = Occasion(
+        trail.request_id,
+        "allowed" if verdict and verdict.allowed else "refused",
+        inbound.method if inbound else str(scope.get("method", ""))[:32],
+        inbound.path if inbound else scope.get("raw_path") or b"",
+        inbound.client_text if inbound else str((scope.get("client") or ("",))[0]),
+        (time.perf_counter_ns() - trail.begun) // 1000,
+        revision,
+        trail.bundle.digest,
     )
+    identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
+    return line_of(occasion, identity, operation, verdict, error)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 
 from gateway.audit import AuditLog
 from gateway.bundle import Bundle
-from gateway.carried import Called, Carried, Cut, Outcome, line_of
+from gateway.carried import Called, Carried, Cut, Outcome, line_of_cut
 from gateway.case import Case
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
@@ -205,7 +205,7 @@ class Rejudging:
         self.cuts += 1
         LOG.warning("request %s: cut: %s", request_id, outcome.error)
         try:
-            self._audit.write(line_of(one, outcome, outcome.error, self._facts.revision))
+            self._audit.write(line_of_cut(one, outcome, outcome.error, self._facts.revision))
         except GatewayError as unwritten:
             LOG.error("request %s: %s", request_id, unwritten)  # noqa: TRY400 - the cut stands
 

@@ -1,51 +1,40 @@
-"""How the gateway is served: Granian with uvloop, one or more worker processes.
+"""How the gateway is served: a main process that waits, and one or more workers that answer.
 
 Everything that can be wrong is found before the first worker starts, so that a mistake is one clear message and not a
 worker that dies again and again.
 
 Rules:
 
-1. The main process serves no requests: it waits, replaces workers that died, and answers on the management listener.
-2. Workers are started by `spawn`, not by `fork`: the main process has threads, and a child must not inherit its listener.
-3. Told to stop (SIGTERM or SIGINT), readiness ends at once, workers take no new connections and end what is under way within
+1. The main process serves no requests: it starts and replaces workers (`gateway.processes`) and answers on the management listener.
+2. Told to stop (SIGTERM or SIGINT), readiness ends at once, workers take no new connections and end what is under way within
    `server.drain_timeout`. Told again, all of them are killed.
-
-What was found about Granian 2.8, on which this rests:
-
-- Workers bind the port each for itself (SO_REUSEPORT), so a port that another of our gateways has is no error to it:
-  `gateway.cli.serve` looks first. The main process holds no connection and accepts none.
-- It takes the start method from `multiprocessing.get_start_method()`, which is `fork` on Linux up to Python 3.13.
-- On SIGTERM a worker closes its listening socket and idle connections at once, goes on with answers under way, and then runs
-  the application's shutdown. After `workers_kill_timeout` the main process kills what is left; 0 would mean for ever.
-- A second signal only sets the same flag again. Hooks of `on_startup` run after its own handlers were set and before the first worker
-  starts, so a handler that is set there replaces them.
-- A worker that dies is replaced at once, except within 5.5 s after it was replaced before: then the whole server ends with code 1
-  ("crash loop"), so that whoever supervises it sees a start that fails as one.
-- Its main thread waits without a time limit. Linux lets any thread take a signal that is for the process, and a thread that is just being
-  made does take it, while Python runs handlers on the main thread only, which then sleeps on: about half of all SIGTERM during requests for
-  metrics were lost. So the threads of the management listener block all signals.
-- `wrks` lists the workers with number (`idx`, from 0), process (`inner`) and start (`birth`, monotonic).
-- Its own metrics know nothing of verdicts, so they stay off.
+3. A worker whose main process is gone ends: it would share the port with the next gateway, and judge by old policies.
 """
 
-import math
+import asyncio
+import logging.config
 import multiprocessing
 import signal
-from collections.abc import Callable
-from typing import Any, Final, Protocol, cast
+import sys
+from typing import Final
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
+import uvloop
 
-from gateway.management.board import Process
+from gateway.app import application
+from gateway.downstream import Listener
 from gateway.management.listener import managed
+from gateway.processes import SIGNALS, Workers
 from gateway.reload import Gate
 from gateway.settings import Settings
+from gateway.worker import Worker
 from models.store import Store
 
-_LOGGER: Final = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+LOG = logging.getLogger(__name__)
+ORPHAN_INTERVAL: Final = 0.5
+"""Seconds between looks at whether the main process still lives."""
+GRACE: Final = 5.0
+"""Seconds beyond `server.drain_timeout` that a worker has to stop what it holds."""
+
 _LOG: Final = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -53,7 +42,7 @@ _LOG: Final = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}
     },
-    "loggers": {"_granian": _LOGGER, "gateway": _LOGGER},
+    "loggers": {"gateway": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
 }
 
 
@@ -63,14 +52,16 @@ def serve(settings: Settings) -> None:
     Raises:
         ConfigurationError: settings or policies are wrong.
         StoreError: the store cannot be used.
+        SystemExit: workers end as soon as they are started.
     """
     check(settings)
-    multiprocessing.set_start_method("spawn", force=True)
-    server = _server(settings)
-    stop = _Stop(server)
-    server.on_startup(stop.listen)
-    with managed(settings.management, lambda: _processes(server), lambda: stop.told):
-        server.serve()
+    logging.config.dictConfig(_LOG)
+    server = settings.server
+    workers = Workers(server.workers, work, server.drain_timeout + GRACE)
+    with managed(settings.management, workers.processes, lambda: workers.told):
+        code = workers.run()
+    if code:
+        sys.exit(code)
 
 
 def check(settings: Settings) -> None:
@@ -88,66 +79,38 @@ def check(settings: Settings) -> None:
         store.close()
 
 
-class _Server(Protocol):
-    """What is used of Granian's server, whose own types say less."""
-
-    wrks: list[Any]
-
-    def on_startup(self, hook: Callable[[], None]) -> object: ...
-
-    def signal_handler_interrupt(self) -> None: ...
-
-    def serve(self) -> None: ...
-
-
-class _Stop:
-    """What signals do: the first begins to stop, the second ends everything (rule 3)."""
-
-    def __init__(self, server: _Server) -> None:
-        self._server = server
-        self.told = False
-
-    def listen(self) -> None:
-        """Takes the signals over from Granian."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._handle)
-
-    def _handle(self, *_: object) -> None:
-        if self.told:
-            for worker in tuple(self._server.wrks):
-                worker.kill()
-        self.told = True
-        self._server.signal_handler_interrupt()
+def work() -> None:
+    """Is a worker process, from its start to its end."""
+    logging.config.dictConfig(_LOG)
+    for number in SIGNALS:  # until the loop can take them; a terminal sends both processes the same
+        signal.signal(number, signal.SIG_IGN if number is signal.SIGINT else signal.SIG_DFL)
+    try:
+        uvloop.run(_serve(Worker(Settings.load(serving=True))))
+    except Exception:
+        LOG.exception("this worker ends")
+        sys.exit(1)
 
 
-def _processes(server: _Server) -> list[Process]:
-    """Returns the workers that Granian has started; while it stops and after that, those that it waits for."""
-    return [
-        Process(worker.idx + 1, worker.inner.pid, worker.birth)
-        for worker in tuple(server.wrks)
-        if worker.inner.pid is not None
-    ]
+async def _serve(worker: Worker) -> None:
+    """Serves until SIGTERM, then ends what is under way (rule 2)."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, told.set)
+    server = worker.settings.server
+    async with application(worker) as app:
+        listener = Listener(app, server, worker.settings.limits)
+        await listener.start()
+        watch = asyncio.create_task(_end_when_orphaned(told))
+        LOG.info("listening at %s port %d", *listener.address)
+        await told.wait()
+        watch.cancel()
+        await listener.stop(server.drain_timeout)
 
 
-def _server(settings: Settings) -> _Server:
-    server = settings.server
-    made = Granian(
-        target="gateway.app:create",
-        factory=True,
-        interface=Interfaces.ASGI,
-        loop=Loops.uvloop,
-        http=HTTPModes.http1,
-        websockets=True,
-        address=server.host,
-        port=server.port,
-        workers=server.workers,
-        backlog=server.backlog,
-        # Granian counts idle connections too: set far above, shedding is the pipeline's
-        backpressure=server.max_connections,
-        http1_settings=HTTP1Settings(header_read_timeout=int(server.header_timeout * 1000)),
-        workers_kill_timeout=max(1, math.ceil(server.drain_timeout)),  # 0 means for ever
-        respawn_failed_workers=True,
-        log_level=LogLevels.info,
-        log_dictconfig=_LOG,
-    )
-    return cast("_Server", made)
+async def _end_when_orphaned(told: asyncio.Event) -> None:
+    """Tells a worker to stop whose main process is gone (rule 3)."""
+    main = multiprocessing.parent_process()
+    while main is not None and main.is_alive():  # noqa: ASYNC110 - a process sets no event
+        await asyncio.sleep(ORPHAN_INTERVAL)
+    if main is not None:
+        LOG.error("the main process is gone: this worker ends")
+        told.set()

@@ -2,9 +2,8 @@
 
 Rules:
 
-1. A handshake is a GET of its target (RFC 6455 4.1): judged by the same stages, audited by the same line. The server tells no
-   method, so that a handshake sent with another one is judged, and reaches the backend, as that GET; one that announces a body
-   is refused.
+1. A handshake is a GET of its target (RFC 6455 4.1): judged by the same stages, audited by the same line. What offers to switch
+   with another method is no handshake, and is served as what it is (`gateway.downstream.socket`).
 2. A row must say `websocket: true`; who may not read its object learns that first.
 3. Where the credential is one that browsers send by themselves (Basic), a handshake from another origin is refused: any page could
    open it (CVE-2026-22689, CVE-2026-44985). Beyond that `Origin` is the backend's to judge, and passes.
@@ -12,8 +11,8 @@ Rules:
    refuses is heard with its own status.
 5. One message at a time is in flight each way, and none is read before the last one was taken: memory stays bounded however slow
    a side is. A message beyond the bound ends the socket.
-6. Messages sent before a close arrive before it. Close codes pass; the server tells neither the text of a client's close nor a client
-   that is gone from one that closed without a code, so that the backend hears 1001 of both.
+6. Messages sent before a close arrive before it. Close codes and their texts pass; a close without a code is 1000 to the other side, and
+   1001 where there was no close at all.
 7. Whatever ends one side ends the other.
 
 RFC 6455 7.4 has the close codes.
@@ -29,7 +28,8 @@ from typing import Any, Final, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from gateway.caching import for_caches
-from gateway.carry import Passage, headers_for
+from gateway.carry import Passage, headers_for, links_for
+from gateway.downstream import ClientGoneError
 from gateway.errors import GatewayError
 from gateway.headers import Pair, response_headers
 from gateway.identity import Identity, Proof
@@ -47,8 +47,10 @@ from gateway.upstream import (
 )
 
 LOG = logging.getLogger(__name__)
-GONE, POLICY, TOO_BIG, INTERNAL = 1001, 1008, 1009, 1011
-"""Close codes that the gateway itself uses: the other side left, the right is gone, a message is too large, a side failed."""
+NORMAL, GONE, POLICY, TOO_BIG, INTERNAL = 1000, 1001, 1008, 1009, 1011
+"""Close codes that the gateway itself uses: no more to say, the other side left, the right is gone, a message is too large, a side failed."""
+NO_CODE: Final = 1005
+"""What a close without a code is told as (RFC 6455 7.1.5)."""
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds that a client has to take a close; one that takes nothing is left to the server."""
 OF_THE_PROTOCOL: Final = frozenset(
@@ -95,15 +97,10 @@ def check_handshake(inbound: Inbound, scope: Scope) -> None:
     """Refuses a handshake with two readings, before anybody is asked who sends it (RFC 6455 4.2.1).
 
     Raises:
-        GatewayError: it is HTTP/1.0, announces a body, or its key or subprotocols are malformed.
+        GatewayError: its version is not 13, or its key or subprotocols are malformed.
     """
-    if scope["http_version"] != "1.1":  # RFC 9110 7.8: in HTTP/1.0 there is no upgrade
-        raise GatewayError(Reason.BAD_HEADERS, "a WebSocket needs HTTP/1.1")
-    if inbound.header(b"transfer-encoding") is not None or inbound.header(b"content-length") not in (
-        None,
-        b"0",
-    ):
-        raise GatewayError(Reason.BAD_HEADERS, "the handshake of a WebSocket has no body")
+    if inbound.header(b"sec-websocket-version") != b"13":
+        raise GatewayError(Reason.BAD_HEADERS, "the version of the WebSocket is not 13")
     if not _KEY.fullmatch(inbound.header(b"sec-websocket-key") or b""):
         raise GatewayError(Reason.BAD_HEADERS, "the key of the handshake is malformed")
     if not all(_SUBPROTOCOL.fullmatch(each) for each in scope["subprotocols"]):
@@ -125,16 +122,9 @@ def admit(inbound: Inbound, identity: Identity, row: Row) -> None:
             raise GatewayError(Reason.WEBSOCKET, "a browser's own credential, from another origin")
 
 
-async def deny(scope: Scope, send: Send, status: int, headers: Sequence[Pair], body: bytes) -> None:
-    """Answers a handshake with HTTP; a server that cannot do this is told to refuse it.
-
-    Each name goes once: Granian 2.8 ends the whole worker at a repeated one. Repeated values become a list (RFC 9110 5.3), but of
-    cookies, which cannot be listed (RFC 6265 3), the first one goes alone.
-    """
-    if _DENIAL not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": POLICY})
-        return
-    await send({"type": f"{_DENIAL}.start", "status": status, "headers": _once(headers)})
+async def deny(send: Send, status: int, headers: Sequence[Pair], body: bytes) -> None:
+    """Answers a handshake with HTTP."""
+    await send({"type": f"{_DENIAL}.start", "status": status, "headers": headers})
     await send({"type": f"{_DENIAL}.body", "body": body})
 
 
@@ -156,33 +146,25 @@ async def join(
     """
     inbound = passage.inbound
     headers = headers_for(passage, upstream.settings, OF_THE_PROTOCOL)
-    handshake = Outbound("GET", inbound.target, headers, None, None, request_id=inbound.request_id)
+    links = links_for(inbound, upstream.settings)
+    handshake = Outbound("GET", inbound.target, headers, request_id=inbound.request_id, links=links)
     await receive()  # `websocket.connect`: there is nothing in it
     try:
         async with upstream.websockets.socket(handshake, scope["subprotocols"]) as backend:
-            await send({"type": "websocket.accept", "subprotocol": backend.subprotocol})
+            limit = upstream.settings.websocket_message
+            await send({"type": "websocket.accept", "subprotocol": backend.subprotocol, "max_message": limit})
             joined = Joined(backend, upstream.settings, receive, send)
             with running(joined.cut):
                 end = await joined.carry()
             LOG.info("request %s: the WebSocket ended: %s", inbound.request_id, end)
     except SocketRefusedError as refused:
-        await deny(scope, send, *_heard(refused, inbound.request_id))
+        await deny(send, *_heard(refused, handshake))
 
 
-def _once(headers: Sequence[Pair]) -> list[Pair]:
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name not in found:
-            found[name] = value
-        elif name != b"set-cookie":
-            found[name] += b", " + value
-    return list(found.items())
-
-
-def _heard(refused: SocketRefusedError, request_id: str) -> tuple[int, list[Pair], bytes]:
+def _heard(refused: SocketRefusedError, asked: Outbound) -> tuple[int, list[Pair], bytes]:
     """Returns the backend's refusal as the client gets it: by the table of headers, in our own framing."""
     told = [pair for pair in refused.headers if pair[0] != b"content-length"]
-    headers = for_caches(response_headers(told, request_id), shared=False)
+    headers = for_caches(response_headers(told, asked.request_id, asked.links), shared=False)
     if refused.status not in _BODILESS:
         headers = [*headers, (b"content-length", str(len(refused.body)).encode())]
     return refused.status, headers, refused.body
@@ -223,8 +205,8 @@ class Joined:
         while True:
             message = await self._receive()
             if message["type"] != "websocket.receive":
-                code = message.get("code")
-                self._finish(End(None, code if code in _PASSABLE else GONE, "the client closed"))
+                code = {NO_CODE: NORMAL}.get(message["code"], message["code"])
+                self._finish(End(None, code if code in _PASSABLE else GONE, message["reason"]))
                 return
             data, text = _content(message)
             if len(data) > self._limit:
@@ -272,12 +254,12 @@ class Joined:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._send({"type": "websocket.close", "code": end.to_client, "reason": end.why})
-        except (TimeoutError, RuntimeError):
+        except (TimeoutError, ClientGoneError):
             LOG.info("a client did not take the close of its WebSocket")
 
     async def _close_backend(self, end: End) -> None:
         if end.to_backend is not None:
-            await self._backend.close(end.to_backend)
+            await self._backend.close(end.to_backend, end.why if end.to_client is None else "")
 
 
 def _content(message: Mapping[str, Any]) -> tuple[bytes, bool]:

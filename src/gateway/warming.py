@@ -17,6 +17,8 @@ from models.records import Facts, MissingFactError
 LOG = logging.getLogger(__name__)
 KEPT: Final = 256
 """Questions that are asked again."""
+EVERY: Final = 8
+"""Of so many questions one is kept once there are enough: to let an old one go costs what a decision does not have in reach any more."""
 
 
 class Recent:
@@ -25,10 +27,13 @@ class Recent:
     def __init__(self) -> None:
         """Begins empty."""
         self._asked: deque[tuple[Identity, Operation, IPAddress]] = deque(maxlen=KEPT)
+        self._passed = 0
 
     def note(self, identity: Identity, operation: Operation, client: IPAddress) -> None:
-        """Remembers a question."""
-        self._asked.append((identity, operation, client))
+        """Remembers a question, or of many one in `EVERY`."""
+        self._passed += 1
+        if len(self._asked) < KEPT or not self._passed % EVERY:
+            self._asked.append((identity, operation, client))
 
     async def warm(self, bundle: Bundle, facts: Facts) -> int:
         """Asks the new bundle all of them, letting requests pass in between; returns how many were answered.

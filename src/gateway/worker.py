@@ -7,6 +7,7 @@ A start that fails undoes what was started and says why; nothing is served befor
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from gateway.bundle import Bundle
 from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
+from gateway.inbound import Bounds
 from gateway.limits import Rates
 from gateway.management.tally import Tally
 from gateway.reasons import Reason
@@ -43,6 +45,7 @@ class Worker:
     Attributes:
         settings: as loaded.
         trusted: the proxies whose word about the client is believed.
+        bounds: how much of a target is read.
         hidden: public reasons whose 403 becomes 404.
         bundle: what decides now; replaced whole, so a request reads it once.
         policies: follows the source of policies and replaces the bundle.
@@ -71,12 +74,13 @@ class Worker:
         """Takes the settings; `start` makes the rest."""
         self.settings = settings
         self.trusted: NetworkSet = settings.proxies.networks
+        self.bounds = Bounds(settings.limits.target, settings.limits.segments)
         self.hidden: frozenset[Reason] = frozenset(settings.refusals.hide)
         self.recent = Recent()
         self.visits = Visits(settings.limits)
         self.rates = Rates.of(settings.rates, settings.server.workers)
         self.tally = Tally()
-        self._uses: dict[str, datetime] = {}
+        self._uses: dict[str, float] = {}
         self._unfinished: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
 
@@ -119,8 +123,6 @@ class Worker:
             self.policies = Watcher(gate, opening, self._adopt)
             self.policies.start()
             stack.push_async_callback(self.policies.stop)
-            self.visits.start()
-            stack.callback(self.visits.stop)
             stack.push_async_callback(self._finish)
             self._stack = stack.pop_all()
         _spare_the_collector()
@@ -148,7 +150,7 @@ class Worker:
     def note_use(self, identity: Identity) -> None:
         """Remembers that the token was used now; written later, together with others."""
         if len(self._uses) < MAX_USES:
-            self._uses[identity.token_id] = datetime.now(UTC)
+            self._uses[identity.token_id] = time.time()
 
     async def _write_uses(self) -> None:
         while True:
@@ -160,7 +162,8 @@ class Worker:
         if not uses:
             return
         try:
-            await asyncio.to_thread(self.store.note_token_uses, uses)
+            at = {token: datetime.fromtimestamp(used, UTC) for token, used in uses.items()}
+            await asyncio.to_thread(self.store.note_token_uses, at)
         except StoreUnavailableError as error:
             LOG.warning("the last use of %d tokens was not written: %s", len(uses), error)
 

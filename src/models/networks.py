@@ -13,7 +13,6 @@ Rules:
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 from netaddr.core import INET_PTON
@@ -23,9 +22,8 @@ class AddressError(ValueError):
     """The text is not an address or network; the message says why."""
 
 
-@lru_cache(maxsize=65_536)
 def canonical_address(text: str) -> IPAddress:
-    """Returns the address that `text` names, in the one form of rule 1; what came lately is remembered.
+    """Returns the address that `text` names, in the one form of rule 1.
 
     Raises:
         AddressError: it is not an IPv4 or IPv6 address.

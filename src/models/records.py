@@ -68,19 +68,18 @@ PERMISSION_NAMES: Mapping[str, Permission] = {
 class UserType(StrEnum):
     """The kinds of user with an account (seed: "User Types"); each may hold the roles of those below it."""
 
+    rank: int
+    """Order of the cap: a role may be held from its lowest type's rank upwards."""
+
     POWER = "POWER"
     STANDARD = "STANDARD"
     BROWSE_ONLY = "BROWSE_ONLY"
     BROWSE_API_ONLY = "BROWSE_API_ONLY"
 
 
-RANKS: Mapping[UserType, int] = {
-    UserType.POWER: 2,
-    UserType.STANDARD: 1,
-    UserType.BROWSE_ONLY: 0,
-    UserType.BROWSE_API_ONLY: 0,
-}
-"""Order of the cap: a role may be held from its lowest type's rank upwards."""
+UserType.POWER.rank = 2
+UserType.STANDARD.rank = 1
+UserType.BROWSE_ONLY.rank = UserType.BROWSE_API_ONLY.rank = 0
 
 
 class UserStatus(StrEnum):
@@ -129,10 +128,6 @@ class GroupKind(StrEnum):
     ROLE_GROUP = "ROLE_GROUP"
 
 
-_WORKING = (DomainStatus.ACTIVE, DomainStatus.WARNING)
-# a member of an Enum is found more slowly than a name
-
-
 class ObjectKey(NamedTuple):
     """The name of an object: its type (`asset`, `collection`, `file`, ...) and its id, compared bytewise."""
 
@@ -176,11 +171,14 @@ class ObjectKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:
-    """A system domain: a hard wall. `networks` binds everyone while `allow_list_enabled`.
+    """A system domain: a hard wall.
 
     Attributes:
+        networks: bind everyone while `allow_list_enabled`.
         every_level_binds: whether each allow-list must admit, not only the most specific (`AllowListRule`).
         roles_narrow: whether roles are those of the user type, narrowed by role groups (`RoleModel.ROLE_GROUPS`).
+        is_working: whether members may do what they otherwise may.
+        is_frozen: whether they may still read.
     """
 
     id: str
@@ -189,16 +187,12 @@ class DomainRecord:
     networks: AllowList = UNRESTRICTED
     roles_narrow: bool = False
     every_level_binds: bool = False
+    is_working: bool = field(init=False, compare=False, repr=False)
+    is_frozen: bool = field(init=False, compare=False, repr=False)
 
-    @property
-    def is_working(self) -> bool:
-        """Whether members may do what they otherwise may."""
-        return self.status in _WORKING
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether members may still read."""
-        return self.status is DomainStatus.FROZEN
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_working", self.status in (DomainStatus.ACTIVE, DomainStatus.WARNING))
+        object.__setattr__(self, "is_frozen", self.status is DomainStatus.FROZEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +222,6 @@ class UserRecord:
         networks: the user's own allow-list.
         group_facts: the keys of the groups' records.
         domain_fact: the key of the domain's record.
-        rank: of the type.
     """
 
     id: str
@@ -241,13 +234,11 @@ class UserRecord:
     principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
     group_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
     domain_fact: str = field(init=False, compare=False, repr=False)
-    rank: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         groups = tuple(sys.intern(f"group:{id_}") for id_ in self.group_ids)
         object.__setattr__(self, "principals", (f"user:{self.id}", *groups))
         object.__setattr__(self, "group_facts", groups)
-        object.__setattr__(self, "rank", RANKS[self.type])
         object.__setattr__(self, "domain_fact", sys.intern(f"domain:{self.domain_id}"))
         object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
 

@@ -5,18 +5,19 @@ Rules:
 1. `Subject`, `Resource` and `Request` are the vocabulary: each public method answers True or False, does no I/O and
    changes nothing. A new word for policy authors appears here first.
 2. The answers follow from records of one revision (`models.records`); one that is not at hand leaves as `MissingFactError`.
+3. What is shown of the three, in an error that Oso raises say, holds no fact.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
+import msgspec
 from netaddr import IPAddress, IPNetwork
 
 from models.records import (
     MAX_ANCESTORS,
     PERMISSION_NAMES,
-    RANKS,
     DomainRecord,
     FactBoundError,
     Facts,
@@ -36,81 +37,67 @@ _WANTED: Mapping[str, int] = {name: int(flag) for name, flag in PERMISSION_NAMES
 _ACTIVE, _POWER = UserStatus.ACTIVE, UserType.POWER  # a member of an Enum is found more slowly than a name
 
 
-class Request:
-    """What a policy may ask about the request itself: address, clock, and what its route demands."""
+class Request(msgspec.Struct, eq=False, gc=False):
+    """What a policy may ask about the request itself: address, clock, and what its route demands.
 
-    __slots__ = ("_address", "_anonymous", "_now", "_roles", "application")
+    Attributes:
+        address: the client's address in canonical form; for facts, not for policies.
+        now: the time of the decision, with a zone.
+        roles: the roles that the route demands, all of them.
+        anonymous: whether the route is open to those without a credential.
+        application: the id of the application whose token came; for facts, not for policies.
+    """
 
-    def __init__(
-        self,
-        address: IPAddress,
-        now: datetime,
-        *,
-        roles: tuple[str, ...] = (),
-        anonymous: bool = False,
-        application: str = "",
-    ) -> None:
-        """Makes the question's request.
+    address: IPAddress
+    now: datetime
+    roles: tuple[str, ...] = ()
+    anonymous: bool = False
+    application: str = ""
 
-        Args:
-            address: the client's address in canonical form.
-            now: the time of the decision, with a zone.
-            roles: the roles that the route demands, all of them.
-            anonymous: whether the route is open to those without a credential.
-            application: the id of the application whose token came; for facts, not for policies.
-        """
-        self._address, self._now, self._roles, self._anonymous = address, now, roles, anonymous
-        self.application = application
-
-    @property
-    def address(self) -> IPAddress:
-        """The client's address; for facts, not for policies."""
-        return self._address
+    __repr__ = object.__repr__  # rule 3
 
     def open_to_all(self) -> bool:
         """Tells whether the route says `anonymous: true`."""
-        return self._anonymous
+        return self.anonymous
 
     def roles_held_by(self, subject: "Subject") -> bool:
         """Tells whether the subject holds every role that the route demands."""
-        for role in self._roles:  # noqa: SIM110 - the hot path: a generator costs more than the questions
+        for role in self.roles:  # noqa: SIM110 - the hot path: a generator costs more than the questions
             if not subject.has_role(role):
                 return False
         return True
 
     def from_network(self, cidr: str) -> bool:
         """Tells whether the client's address lies in `cidr`."""
-        return self._address in IPNetwork(cidr)
+        return self.address in IPNetwork(cidr)
 
     def time_between(self, start: str, end: str, zone: str) -> bool:
         """Tells whether the clock in `zone` stands in [start, end), `HH:MM`; the span may cross midnight."""
-        clock = self._now.astimezone(ZoneInfo(zone)).time()
+        clock = self.now.astimezone(ZoneInfo(zone)).time()
         first, last = time.fromisoformat(start), time.fromisoformat(end)
         return first <= clock < last if first <= last else clock >= first or clock < last
 
 
-class Subject:
+class Subject(msgspec.Struct, eq=False, gc=False):
     """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous). It is of one revision.
 
     Attributes:
-        user: the user's record; for facts, not for policies.
-        principals: the names under which ACL entries speak of this subject: the user, then the groups.
+        facts: where groups and the domain are found.
+        user: the user's record, for facts, not for policies; None for an anonymous caller.
+        role_floor: the lowest user type that may hold a role; a role that is missing here needs POWER.
     """
 
-    __slots__ = ("_domain", "_facts", "_role_floor", "principals", "user")
+    facts: Facts
+    user: UserRecord | None
+    role_floor: Mapping[str, UserType]
+    _domain: DomainRecord | None = None
 
-    def __init__(self, facts: Facts, user: UserRecord | None, role_floor: Mapping[str, UserType]) -> None:
-        """Makes the subject of a question.
+    __repr__ = object.__repr__  # rule 3
 
-        Args:
-            facts: where groups and the domain are found.
-            user: the user's record; None for an anonymous caller.
-            role_floor: the lowest user type that may hold a role; a role that is missing here needs POWER.
-        """
-        self._facts, self._role_floor = facts, role_floor
-        self.user = user
-        self._domain: DomainRecord | None = None
-        self.principals: tuple[str, ...] = user.principals if user is not None else ()
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """The names under which ACL entries speak of this subject: the user, then the groups."""
+        return self.user.principals if self.user is not None else ()
 
     def is_signed_in(self) -> bool:
         """Tells whether a valid credential came with the request."""
@@ -118,7 +105,8 @@ class Subject:
 
     def is_active(self) -> bool:
         """Tells whether the user's status is ACTIVE (seed: "Status")."""
-        return self.user is not None and self.user.status is _ACTIVE
+        user = self.user
+        return user is not None and user.status is _ACTIVE
 
     def in_working_domain(self) -> bool:
         """Tells whether the user's system domain is ACTIVE or WARNING."""
@@ -151,9 +139,9 @@ class Subject:
         user, domain = self.user, self._domain or self._found_domain()
         if user is None or domain is None:
             return False
-        if user.rank < RANKS[self._role_floor.get(role, _POWER)]:
+        if user.type.rank < self.role_floor.get(role, _POWER).rank:
             return False
-        get = self._facts.get
+        get = self.facts.get
         if domain.roles_narrow:
             groups = [group for key in user.group_facts if isinstance(group := get(key), GroupRecord)]
             narrowing = [group.narrows_to for group in groups if group.narrows_to]
@@ -177,7 +165,7 @@ class Subject:
         domain = self._domain or self._found_domain()
         if domain is None or not domain.allow_list_enabled:
             return domain is not None
-        groups = [group for key in user.group_facts if isinstance(group := self._facts.get(key), GroupRecord)]
+        groups = [group for key in user.group_facts if isinstance(group := self.facts.get(key), GroupRecord)]
         levels = ([user.networks], [group.networks for group in groups], [domain.networks])
         named = ([each.networks_for(request.application) for each in level] for level in levels)
         binding = [level for level in named if any(level)]
@@ -188,44 +176,43 @@ class Subject:
     def _found_domain(self) -> DomainRecord | None:
         """Returns the record of the user's domain; looked up once."""
         if self.user is not None:
-            domain = self._facts.get(self.user.domain_fact)
+            domain = self.facts.get(self.user.domain_fact)
             self._domain = domain if isinstance(domain, DomainRecord) else None
         return self._domain
 
 
-class Resource:
-    """What is asked for: an object, or the caller's own domain where the route names none."""
+class Resource(msgspec.Struct, eq=False, gc=False):
+    """What is asked for: an object, or the caller's own domain where the route names none.
 
-    __slots__ = ("_facts", "_home", "_key", "_record")
+    Attributes:
+        facts: where records are found.
+        key: the object's name, for facts, not for policies; None stands for the caller's own domain.
+    """
 
-    def __init__(self, facts: Facts, key: ObjectKey | None) -> None:
-        """Makes the resource of a question; `key` None stands for the caller's own domain."""
-        self._facts, self._key = facts, key
-        self._record: ObjectRecord | None = None
-        self._home: ObjectRecord | None = None
+    facts: Facts
+    key: ObjectKey | None
+    _record: ObjectRecord | None = None
+    _home: ObjectRecord | None = None
 
-    @property
-    def key(self) -> ObjectKey | None:
-        """The object's name; for facts, not for policies."""
-        return self._key
+    __repr__ = object.__repr__  # rule 3
 
     def is_domain(self) -> bool:
         """Tells whether the route names no object, so that the caller's own domain is meant."""
-        return self._key is None
+        return self.key is None
 
     def is_type(self, name: str) -> bool:
         """Tells whether the object's type is `name`."""
-        return self._key is not None and self._key.type == name
+        return self.key is not None and self.key.type == name
 
     def exists(self) -> bool:
         """Tells whether the object, or for a path one of its folders, is registered; a domain always exists."""
-        return self._key is None or self._found_home() is not None
+        return self.key is None or (self._home or self._found_home()) is not None
 
     def shares_domain_with(self, subject: Subject) -> bool:
         """Tells whether the object belongs to the subject's own system domain."""
-        if self._key is None:
+        if self.key is None:
             return True
-        user, home = subject.user, self._found_home()
+        user, home = subject.user, self._home or self._found_home()
         return user is not None and home is not None and home.domain_id == user.domain_id
 
     def owned_by(self, subject: Subject) -> bool:
@@ -237,28 +224,29 @@ class Resource:
         """Tells whether an entry on the object itself grants `permission` to the subject or one of its groups."""
         record = self._record or self._found()
         wanted = _WANTED.get(permission) or Permission.named(permission)
-        if record is None:
+        if record is None or subject.user is None:
             return False
-        principals = subject.principals
+        principals = subject.user.principals
         return (bool(record.direct) and _granted(record.direct, wanted, principals)) or (
             bool(record.propagating) and _granted(record.propagating, wanted, principals)
         )
 
     def inherits(self, permission: str, subject: Subject) -> bool:
         """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
-        wanted, principals = _WANTED.get(permission) or Permission.named(permission), subject.principals
+        wanted = _WANTED.get(permission) or Permission.named(permission)
         record = self._record or self._found()
-        if record is None:
+        if record is None or subject.user is None:
             return False
+        principals = subject.user.principals
         for parent in record.parent_facts:
-            reach = self._facts.reach(parent)
+            reach = self.facts.reach(parent)
             if reach and _granted(reach, wanted, principals):
                 return True
         return False
 
     def is_held(self) -> bool:
         """Tells whether a deletion in progress closes the object or one of the folders of its path."""
-        if self._key is not None and not self._key.id.startswith("/"):
+        if self.key is not None and self.key.id[:1] != "/":
             record = self._record or self._found()
             return record is not None and record.held
         for record in self._path():  # noqa: SIM110 - the hot path
@@ -274,9 +262,9 @@ class Resource:
 
     def _found(self) -> ObjectRecord | None:
         """Returns the object's record; looked up once."""
-        if self._record is None and self._key is not None:
-            type_, id_ = self._key
-            record = self._facts.get(f"object:{type_}:{id_}")  # as `ObjectKey.fact` says, on the hot path
+        if self._record is None and self.key is not None:
+            type_, id_ = self.key
+            record = self.facts.get(f"object:{type_}:{id_}")  # as `ObjectKey.fact` says, on the hot path
             self._record = record if isinstance(record, ObjectRecord) else None
         return self._record
 
@@ -293,9 +281,9 @@ class Resource:
 
     def _path(self) -> Iterator[ObjectRecord]:
         """Yields the object's record, then for a path those of its folders up to `/`."""
-        key = self._key
+        key = self.key
         while key is not None:
-            record = self._facts.get(key.fact)
+            record = self.facts.get(key.fact)
             if isinstance(record, ObjectRecord):
                 yield record
             key = key.folder()
@@ -320,7 +308,7 @@ class Resource:
         """Yields what contains the object of `record`, nearest first, each once (several ways may lead there)."""
         waiting = list(record.parent_facts)
         seen = set(waiting)
-        get = self._facts.get
+        get = self.facts.get
         for key in waiting:  # grows while it is walked
             above = get(key)
             if not isinstance(above, ObjectRecord):
@@ -331,7 +319,7 @@ class Resource:
                     seen.add(parent)
                     waiting.append(parent)
             if len(waiting) > MAX_ANCESTORS:
-                raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self._key}`")
+                raise FactBoundError(f"more than {MAX_ANCESTORS} ancestors above `{self.key}`")
 
 
 def _granted(entries: Mapping[str, int], wanted: int, principals: tuple[str, ...]) -> bool:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from backends import Visit
 from e2e.behind import eventually, told
 from e2e.house import House, house
@@ -54,6 +56,19 @@ def changing(folder: Path) -> Iterator[House]:
         found.run("object", "add", "file:/drop", "--domain", "main")
         found.run("grant", "group:editors", "write", "file:/drop", "--propagate")
         yield found
+
+
+@pytest.fixture(scope="module", name="home")
+def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A gateway with rows that have effects."""
+    with changing(tmp_path_factory.mktemp("house")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def clean(home: House) -> None:
+    """Lets each test begin with a backend that has seen nothing."""
+    home.backend.clear()
 
 
 JSON: Final = "content-type: application/json"

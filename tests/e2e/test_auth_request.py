@@ -2,21 +2,37 @@
 
 import json
 import re
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import jwt
 import pytest
 
-from backends import OK
+from backends import OK, Visit, answering
+from e2e.behind import eventually, told
 from e2e.envoy import envoy
 from e2e.house import NORAS_ADDRESS, House, house
 from e2e.nginx import serving_nginx
 from e2e.raw import Answer, line, request
+from gateway.corpus import Advisory, Scene, Try, load_corpus
+from gateway.shipped import shipped_corpus
+from gateway.signing_keys import Algorithm, write_key
 from gateways import free_port
 from wire.test_gateway_wire import AMBIGUOUS, PLAIN, REWRITTEN
 
+CORPUS: Final = load_corpus(shipped_corpus())
+MORE: Final = 0.1
+"""Seconds in which a further answer on the same connection comes, if any does."""
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "forward-auth.md"
+AUDIENCE: Final = "https://media.example"
+SIGNING: Final = (
+    f'audience = "{AUDIENCE}"\n[identity_token]\nissuer = "https://gate.example"\nkeys = ["a.pem"]\n'
+)
+"""Begins in the section of the upstream."""
 SETTINGS: Final = '[forward_auth]\npeers = ["127.0.0.1"]\n[refusals]\nhide = ["no-grant"]\n'
 ROWS: Final = """
   - GET, POST, OPTIONS, PROPFIND /{path...}: {action: read, object: file, id: "/{path}", role: can_read_files}
@@ -28,6 +44,7 @@ ROWS: Final = """
   - POST /told: {action: read, object: asset, id: "body:/asset", role: can_read_assets}
   - GET /assets/{asset_id}: {action: read, object: asset, role: can_read_assets}
   - GET /open/{path...}: {anonymous: true}
+  - OPTIONS /assets/{asset_id}: {action: read, role: none, answered: true}
 """
 DROPPING: Final = """
 upstream: media
@@ -62,9 +79,13 @@ class Front:
         with line(self.url, source=source) as client:
             return client.ask(method, target, self.home.bearer(who), *lines, body=body)
 
+    def audit(self) -> list[dict[str, Any]]:
+        """Returns all audit lines."""
+        return [dict(json.loads(each)) for each in self.home.gateway.audit.read_text().splitlines()]
+
     def audited(self) -> dict[str, Any]:
         """Returns the last audit line."""
-        return dict(json.loads(self.home.gateway.audit.read_text().splitlines()[-1]))
+        return self.audit()[-1]
 
     def heads(self) -> list[bytes]:
         """Returns the heads that the backend has seen."""
@@ -90,35 +111,51 @@ def port_of(url: str) -> str:
 def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A gateway that proxies on 127.0.0.1 may ask."""
     more = {"routes/dropping.yaml": DROPPING}
-    with house(tmp_path_factory.mktemp("house"), SETTINGS, ROWS, policy=more) as found:
+    folder = tmp_path_factory.mktemp("house")
+    write_key(folder / "a.pem", Algorithm.ES256)
+    with house(folder, SIGNING + SETTINGS, ROWS, policy=more) as found:
         found.run("object", "add", "file:/", "--domain", "main")
         yield found
 
 
-@pytest.fixture(scope="module")
-def by_nginx(home: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """Nginx as the document configures it."""
+@contextmanager
+def nginx_for(home: House, folder: Path) -> Iterator[Front]:
+    """Runs nginx as the document configures it."""
     port = free_port()
     changes = {
         "server 127.0.0.1:8080;": f"server 127.0.0.1:{port_of(home.gateway.url)};",
         "server 127.0.0.1:9000;": f"server 127.0.0.1:{port_of(home.backend.url)};",
         "listen 80;": f"listen 127.0.0.1:{port};",
     }
-    with serving_nginx(tmp_path_factory.mktemp("nginx"), documented("nginx", changes), port) as url:
+    with serving_nginx(folder, documented("nginx", changes), port) as url:
         yield Front("nginx", url, home)
 
 
-@pytest.fixture(scope="module")
-def by_envoy(home: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """Envoy as the document configures it."""
+@contextmanager
+def envoy_for(home: House, folder: Path) -> Iterator[Front]:
+    """Runs Envoy as the document configures it."""
     port = free_port()
     changes = {
         "{address: 0.0.0.0, port_value: 80}": f"{{address: 127.0.0.1, port_value: {port}}}",
         "port_value: 8080": f"port_value: {port_of(home.gateway.url)}",
         "port_value: 9000": f"port_value: {port_of(home.backend.url)}",
     }
-    with envoy(tmp_path_factory.mktemp("envoy"), documented("yaml", changes), port) as url:
+    with envoy(folder, documented("yaml", changes), port) as url:
         yield Front("envoy", url, home)
+
+
+@pytest.fixture(scope="module")
+def by_nginx(home: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Nginx in front of the house."""
+    with nginx_for(home, tmp_path_factory.mktemp("nginx")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def by_envoy(home: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Envoy in front of the house."""
+    with envoy_for(home, tmp_path_factory.mktemp("envoy")) as found:
+        yield found
 
 
 @pytest.fixture(params=[pytest.param("nginx", marks=pytest.mark.needs_nginx), "envoy"])
@@ -146,6 +183,21 @@ def test_an_allowed_request_arrives_with_who_asked(front: Front) -> None:
     assert received.values(b"host") == [b"gw.example"]
     assert (audited["verdict"], audited["user"], audited["method"]) == ("allowed", "ada", "GET")
     assert (audited["path"], audited["client"]) == ("/files/a%20b", "127.0.0.1")
+
+
+def test_the_backend_gets_proof_of_who_asked(front: Front) -> None:
+    """The signed token that the gateway gives the proxy arrives, and what the client sends of that name does not."""
+    front.ask("GET", "/files/a", "ada", "X-Mediagate-Identity: spoofed", "X_Mediagate_Identity: spoofed")
+    front.ask("GET", "/open/a", "", "X-Mediagate-Identity: spoofed")
+    signed, anonymous = front.home.backend.requests
+    (token,) = signed.values(b"x-mediagate-identity")
+    keys = jwt.PyJWKClient(f"{front.home.gateway.url}/-/jwks.json")
+    key = keys.get_signing_key_from_jwt(token.decode())
+    claims = jwt.decode(token, key, algorithms=["ES256"], audience=AUDIENCE, issuer="https://gate.example")
+
+    assert (claims["sub"], claims["domain"]) == ("ada", "main")
+    assert b"identity" not in anonymous.head.lower()
+    assert b"spoofed" not in signed.head
 
 
 @pytest.mark.parametrize(("method", "target", "who", "statuses", "reason"), [
@@ -239,11 +291,13 @@ async def _taking(visit: Any) -> None:
 
 @pytest.mark.parametrize(("method", "target", "body"), [
     ("PUT", "/made/a", b"film"), ("POST", "/told", b'{"asset": "clip"}'), ("GET", "/dropping/clip", b""),
+    ("OPTIONS", "/assets/clip", b""),
+    ("POST", "/files/a", b"{}"),
 ])  # fmt: skip
 def test_what_needs_more_than_a_verdict_is_refused(
     front: Front, method: str, target: str, body: bytes
 ) -> None:
-    """Rows that change facts, read the body or drop headers are for the gateway itself; nobody unknown learns of them."""
+    """Rows that change facts, read the body, drop headers, are answered here or take a body that may name a method are for the gateway itself; nobody unknown learns of them."""
     answer = front.ask(method, target, "ada", "content-type: application/json", body=body)
     audited = front.audited()
     unknown = front.ask(method, target, "", "content-type: application/json", body=body)
@@ -341,6 +395,45 @@ def test_a_destination_is_judged_too(front: Front) -> None:
     assert twice in (400, 403)
     assert other == 400 or b"elsewhere" not in front.heads()[-1]
     assert not any(b"elsewhere" in head for head in front.heads())
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.id)
+def test_a_known_bypass_is_closed_behind_a_proxy(front: Front, case: Advisory) -> None:
+    """Whatever a case sends, each request that arrives was allowed by method and path, under the user who is named; no token arrives."""
+    scene = Scene("/files/shows/clip.mp4", "/secret/plan.mp4", "gw.example", front.home.tokens["stan"])
+    for attempt in case.tries:
+        if front.home.backend.visits:
+            front.home.backend.clear()
+        seen, data = len(front.audit()), attempt.request(scene)
+        said = f"{data[:300]!r} was answered {_fired(front, data, attempt)}"
+        audited = [each for each in front.audit()[seen:] if each["verdict"] == "allowed"]
+        allowed = Counter((each["method"], each["path"], each.get("user", "")) for each in audited)
+
+        assert not Counter(_arrived(front)) - allowed, said
+        assert not any(scene.token.encode() in head for head in front.heads()), said
+
+
+def _arrived(front: Front) -> Iterator[tuple[str, str, str]]:
+    """Yields method, path and user of each request that the backend received."""
+    for received in front.home.backend.requests:
+        method, target, _ = received.line.decode("latin-1").split(" ")
+        user = b"".join(received.values(b"x-mediagate-user"))
+        yield method, target.partition("?")[0], user.decode()
+
+
+def _fired(front: Front, data: bytes, attempt: Try) -> list[int]:
+    """Sends bytes over a connection of their own; returns the statuses of all answers."""
+    found: list[int] = []
+    with line(front.url) as client:
+        try:
+            client.send(data)
+            found.append(client.answer(bodiless=attempt.method == "HEAD").status)
+            client.socket.settimeout(MORE)
+            while attempt.has_more:
+                found.append(client.answer().status)
+        except (EOFError, OSError, ValueError, IndexError):
+            pass
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ nobody else's word
@@ -495,6 +588,38 @@ def test_a_clients_rate_and_guesses_are_counted_here_too(tmp_path: Path) -> None
     assert statuses == [401, 401, 429, 429]
     assert (right.status_code, right.headers["x-mediagate-reason"]) == (403, "guess-rate")
     assert elsewhere.status_code == 204
+
+
+@pytest.mark.needs_nginx
+def test_questions_are_shed_with_the_requests(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With as many requests under way as there may be, both proxies are told so; what comes afterwards passes again."""
+    go = threading.Event()
+
+    async def slow(visit: Visit) -> None:
+        await visit.request()
+        await told(go)
+        await visit.send(OK)
+        await answering(OK)(visit)
+
+    with ExitStack() as stack:
+        home = stack.enter_context(house(tmp_path, SETTINGS + "[limits]\nin_flight = 1\n", ROWS))
+        home.run("object", "add", "file:/", "--domain", "main")
+        fronts = (nginx_for, envoy_for)
+        found = [stack.enter_context(each(home, tmp_path_factory.mktemp("front"))) for each in fronts]
+        home.backend.use(slow)
+        stack.callback(go.set)
+        client = stack.enter_context(home.line())
+        client.send(request("GET", "/files/a", home.bearer("ada")))
+        assert eventually(lambda: len(home.backend.requests) == 1)
+        shed = [front.ask("GET", "/files/b", "ada").status for front in found]
+        reason = found[0].audited()["reason"]
+        go.set()
+        served = [client.answer().status, *(front.ask("GET", "/files/b", "ada").status for front in found)]
+
+    assert (shed, reason) == ([500, 503], "overloaded")
+    assert served == [200, 200, 200]
 
 
 def test_nothing_passes_while_the_gateway_is_away(

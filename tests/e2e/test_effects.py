@@ -4,15 +4,14 @@ What happens meanwhile, and when nobody knows: `test_outcomes`.
 """
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
+from e2e import effects
 from e2e.effects import (
     CREATED,
     GONE,
     JSON,
-    changing,
     made,
     saying,
     shown,
@@ -21,18 +20,7 @@ from e2e.effects import (
 )
 from e2e.house import House
 
-
-@pytest.fixture(scope="module", name="home")
-def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A gateway with rows that have effects."""
-    with changing(tmp_path_factory.mktemp("house")) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def _clean(home: House) -> None:
-    """Lets each test begin with a backend that has seen nothing."""
-    home.backend.clear()
+_house, _clean = effects.running_house, effects.clean  # the fixtures `home` and `clean`
 
 
 def test_who_creates_a_path_owns_it_at_once(home: House) -> None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from backends import Script, Visit, once
+from e2e import effects
 from e2e.behind import eventually, puppet
 from e2e.effects import (
     CREATED,
@@ -20,7 +21,6 @@ from e2e.effects import (
     ROWS,
     UPSTREAMS,
     Waiting,
-    changing,
     in_flight,
     made,
     saying,
@@ -33,18 +33,7 @@ from e2e.processes import workers
 from e2e.raw import request
 from gateways import free_port, running
 
-
-@pytest.fixture(scope="module", name="home")
-def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A gateway with rows that have effects."""
-    with changing(tmp_path_factory.mktemp("house")) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def _clean(home: House) -> None:
-    """Lets each test begin with a backend that has seen nothing."""
-    home.backend.clear()
+_house, _clean = effects.running_house, effects.clean  # the fixtures `home` and `clean`
 
 
 @pytest.mark.parametrize("said", [202, 207, 302, 500, 502, 504])

@@ -165,21 +165,21 @@ def test_the_backend_chooses_among_the_clients_subprotocols(
     "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 4999]
 )
 def test_a_close_has_its_code_on_both_sides(home: House, talk: Talk, code: int) -> None:
-    """What one side closes with the other hears, after everything that was sent before it; the backend's text too."""
+    """What one side closes with the other hears, code and text, after everything that was sent before it."""
     with opened(home, f"/open/ends/{code}") as client:
         assert client.recv(timeout=10) == "last words"
         assert ended(client) == (code, "that is äll")
     with opened(home, "/open/echo") as client:
         client.send("before")
-        client.close(code, "gone")
+        client.close(code, "göne")
 
     assert eventually(lambda: len(talk.closes) == 2)
-    assert talk.closes[1][0] == code
+    assert talk.closes[1] == (code, "göne")
     assert talk.messages == ["before"]
 
 
 def test_a_side_that_breaks_off_ends_the_other(home: House, talk: Talk) -> None:
-    """A backend that is gone is 1011 to the client; a client that is gone, or closes without a code, 1001 to the backend."""
+    """A backend that is gone is 1011 to the client; a client that is gone 1001 to the backend, one that closes without a code 1000."""
     with opened(home, "/open/breaks") as client:
         assert ended(client)[0] == 1011
     talk.clear()
@@ -190,7 +190,7 @@ def test_a_side_that_breaks_off_ends_the_other(home: House, talk: Talk) -> None:
         client.protocol.send_frame(Frame(Opcode.CLOSE, b""))
     assert eventually(lambda: len(talk.closes) == 2)
 
-    assert [code for code, _ in talk.closes] == [1001, 1001]
+    assert [code for code, _ in talk.closes] == [1001, 1000]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_an_invalid_token_is_refused(home: House, talk: Talk) -> None:
             opened(home, path, headers=bad)
         assert caught.value.response.status_code == 401
         challenges = caught.value.response.headers.get_all("www-authenticate")
-        assert challenges == ['Basic realm="mediagate", charset="UTF-8", Bearer']
+        assert challenges == ['Basic realm="mediagate", charset="UTF-8"', "Bearer"]
 
     assert talk.targets == []
 
@@ -296,8 +296,8 @@ def test_a_backends_refusal_is_the_clients(home: House, talk: Talk) -> None:
     assert len(talk.targets) == 1
 
 
-def test_repeated_headers_of_a_refusal_do_no_harm(home: House) -> None:
-    """A backend's refusal with repeated headers reaches the client, each name once, and the worker lives on."""
+def test_repeated_headers_of_a_refusal_pass(home: House) -> None:
+    """A backend's refusal reaches the client with all its headers, and the worker lives on."""
     before = workers(home.gateway.pid)
     lines = b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nX-A: 1\r\nX-A: 2\r\nTransfer-Encoding: chunked"
     home.backend.answers(b"HTTP/1.1 403 Forbidden\r\n" + lines + b"\r\n\r\n3\r\nno\n\r\n0\r\n\r\n")
@@ -306,7 +306,8 @@ def test_repeated_headers_of_a_refusal_do_no_harm(home: House) -> None:
             opened(home, "/http/a")
         answer = caught.value.response
         assert (answer.status_code, bytes(answer.body)) == (403, b"no\n")
-        assert (answer.headers["set-cookie"], answer.headers["x-a"]) == ("a=b", "1, 2")
+        assert answer.headers.get_all("set-cookie") == ["a=b", "c=d"]
+        assert answer.headers.get_all("x-a") == ["1", "2"]
 
     assert workers(home.gateway.pid) == before
 

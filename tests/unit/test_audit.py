@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.audit import MAX_PATH, AuditLine, AuditLog, shown_path
+from gateway.audit import MAX_PATH, AuditLine, AuditLog, Occasion, line_of, shown_path
 from gateway.errors import GatewayError
-from gateway.reasons import Reason
+from gateway.identity import ANONYMOUS
+from gateway.reasons import TABLE, Reason
 
 LINE = AuditLine(
     time=datetime(2026, 1, 15, tzinfo=UTC),
@@ -61,3 +62,14 @@ def test_a_path_is_shown_without_query_and_bounded() -> None:
     assert shown_path(b"/a?token=secret") == "/a"
     assert shown_path(b"/\xff\n") == "/\\xff\n"
     assert len(shown_path(b"/" + b"a" * 5000)) == MAX_PATH
+
+
+@pytest.mark.parametrize("reason", [Reason.BAD_TARGET, Reason.OVERLOADED, Reason.CREDENTIAL_UNKNOWN])
+def test_what_ends_before_a_verdict_is_a_line_with_its_stage(reason: Reason) -> None:
+    """A request that nothing is known of but how it came has the precise reason, the stage that found it, and no query."""
+    occasion = Occasion("r1", "refused", "GET", b"/a?token=x", "10.0.0.1", 12, 3, "abc")
+    line = line_of(occasion, ANONYMOUS, None, None, GatewayError(reason, "why"))
+
+    assert (line.reason, line.stage, line.detail) == (reason.value, TABLE[reason].stage, "why")
+    assert (line.path, line.user, line.route, line.objects) == (shown_path(b"/a?token=x"), "", "", ())
+    assert "token" not in line.path

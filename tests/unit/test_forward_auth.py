@@ -8,12 +8,14 @@ from typing import Any, Final
 import pytest
 
 from gateway.audit import AuditLine
+from gateway.downstream import Turn
 from gateway.errors import GatewayError
 from gateway.forward_auth import MAX_STATED, Envoy, Nginx, in_front
 from gateway.inbound import Inbound
 from gateway.management.tally import Tally
 from gateway.reasons import TABLE, Reason, status_of
 from gateway.settings import Settings
+from gateway.visits import Visits
 from models.networks import NetworkSet
 
 Headers = list[tuple[bytes, bytes]]
@@ -172,20 +174,23 @@ class Desk:
         lines: the audit.
         writable: whether the audit takes lines.
         behind: paths of what was left to others.
+        fault: why what is asked is no request; None if it is one.
     """
 
     def __init__(self, folder: Path, peers: str) -> None:
         path = folder / "mediagate.toml"
-        path.write_text(f"[forward_auth]\npeers = [{peers}]\n")
+        path.write_text(f"[forward_auth]\npeers = [{peers}]\n[limits]\nin_flight = 1\n")
         self.settings = Settings.load(path, environ={})
         self.hidden: frozenset[Reason] = frozenset()
         self.bundle = SimpleNamespace(digest="digest")
         self.tally, self.rates = Tally(), None
+        self.visits = Visits(self.settings.limits)
         self.audit = self.facts = self
         self.revision = 7
         self.lines: list[AuditLine] = []
         self.writable = True
         self.behind: list[bytes] = []
+        self.fault: GatewayError | None = None
 
     def write(self, line: AuditLine) -> None:
         """Takes an audit line."""
@@ -207,12 +212,12 @@ class Desk:
         async def send(message: object) -> None:
             sent.append(message)
 
-        async def others(scope: Any, _receive: object, _send: object) -> None:
-            self.behind.append(scope["raw_path"])
+        async def others(turn: Turn) -> None:
+            self.behind.append(turn.scope["raw_path"])
 
         worker: Any = self
-        receive: Any = None
-        await in_front(others, worker)(scope, receive, send)
+        turn: Any = SimpleNamespace(scope=scope, fault=self.fault, send=send)
+        await in_front(others, worker)(turn)
         return (sent[0]["status"], dict(sent[0]["headers"])) if sent else (0, {})
 
 
@@ -239,13 +244,15 @@ async def test_other_paths_are_left_to_others(tmp_path: Path, path: bytes) -> No
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("kind", ["websocket", "lifespan"])
-async def test_only_requests_are_questions(tmp_path: Path, kind: str) -> None:
-    """A handshake at a page, and the application's own start, are left to others."""
+async def test_only_requests_are_questions(tmp_path: Path) -> None:
+    """A handshake at a page, and what is refused whoever asks, are left to others."""
     desk = Desk(tmp_path, '"127.0.0.1"')
-    await desk.asked(question(STATED) | {"type": kind})
+    await desk.asked(question(STATED) | {"type": "websocket"})
+    desk.fault = GatewayError(Reason.BAD_HEADERS)
+    await desk.asked(question(STATED))
 
-    assert len(desk.behind) == 1
+    assert len(desk.behind) == 2
+    assert desk.lines == []
 
 
 @pytest.mark.anyio
@@ -295,3 +302,19 @@ async def test_a_failure_refuses(tmp_path: Path, path: bytes) -> None:
     assert (broken, unwritten) == (500, 503)
     assert [(line.verdict, line.reason) for line in desk.lines] == [("refused", "internal")]
     assert desk.lines[0].request_id == headers[b"x-request-id"].decode()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [b"/-/auth/nginx", b"/-/auth/envoy/a"])
+async def test_a_question_is_one_of_the_requests_under_way(tmp_path: Path, path: bytes) -> None:
+    """Beyond `limits.in_flight` a question is refused at once, with a line in the audit; nothing stays counted when it is answered."""
+    desk = Desk(tmp_path, '"127.0.0.1"')
+    scope = question([*STATED, (b"host", b"h")], path=path)
+    desk.visits.begin()
+    refused, headers = await desk.asked(scope)
+    desk.visits.end()
+    served, _ = await desk.asked(scope)
+
+    assert (refused, headers[b"retry-after"], served) == (503, b"1", 500)
+    assert [line.reason for line in desk.lines] == ["overloaded", "internal"]
+    assert len(desk.visits) == 0

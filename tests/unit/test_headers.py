@@ -14,7 +14,9 @@ from gateway.headers import (
     request_headers,
     response_headers,
 )
+from gateway.links import Links
 
+LINKS = Links("http://127.0.0.1:9000", b"h", "https", b"h")
 SAID = Forwarding("192.0.2.7", "https", b"media.example:8443", "r1", user="ann", domain="acme")
 NONE = Credential.none()
 
@@ -247,3 +249,17 @@ def test_an_answer_sends_nobody_round_the_gateway() -> None:
 def test_an_answer_has_our_request_id_only() -> None:
     """The id that the client is told is the one in our log."""
     assert response_headers([(b"x-request-id", b"theirs")], "r1") == [(b"x-request-id", b"r1")]
+
+
+def test_links_to_the_backend_are_told_as_the_clients() -> None:
+    """`Location` and `Content-Location` lead to where the client came to; no other header is looked at, and the order stays."""
+    link = b"http://127.0.0.1:9000/a"
+    answered = [(b"location", link), (b"x-link", link), (b"content-location", link), (b"etag", b'"x"')]
+
+    assert response_headers(answered, "r1", LINKS)[:-1] == [
+        (b"location", b"https://h/a"),
+        (b"x-link", link),
+        (b"content-location", b"https://h/a"),
+        (b"etag", b'"x"'),
+    ]
+    assert response_headers(answered, "r1")[:-1] == answered

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.identity import ANONYMOUS, Proof, credential_of, identify
+from gateway.identity import ANONYMOUS, HEADERS, Proof, credential_of, identify
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from models.networks import NetworkSet
@@ -96,6 +96,13 @@ def test_cve_2026_25748_a_malformed_credential_is_never_anonymous(
 
     assert caught.value.reason is Reason.CREDENTIAL_MALFORMED
     assert TABLE[caught.value.reason].status == 401
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_no_header_with_a_credential_comes_twice(name: bytes) -> None:
+    """Two of one name are two credentials, even if they say the same: there is no request to identify."""
+    with pytest.raises(GatewayError, match="came 2 times"):
+        inbound((name, b"Bearer a"), (name, b"Bearer a"))
 
 
 def test_an_unknown_token_is_refused() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.inbound import MAX_SEGMENTS, MAX_TARGET, Inbound
+from gateway.inbound import NAMING, Bounds, Inbound
 from gateway.reasons import Reason
 from models.networks import NetworkSet
 
@@ -119,6 +119,8 @@ def test_an_encoded_slash_or_dot_is_an_oddity_for_the_row_to_allow(
 @pytest.mark.parametrize(("method", "headers", "oddities"), [
     ("GET", ((b"destination", b"/b"),), {"unread-destination"}),
     ("MOVE", ((b"destination", b"/b"),), set()),
+    ("PUT", ((b"x-amz-copy-source", b"/b"),), {"unread-x-amz-copy-source"}),
+    ("COPY", ((b"destination", b"/b"), (b"x-copy-from", b"/c")), {"unread-x-copy-from"}),
     ("PUT", ((b"if", b"</a> (<opaquelocktoken:1>)"),), set()),
     ("PUT", ((b"if", b"</b> (<opaquelocktoken:1>)"),), {"tagged-if"}),
     ("COPY", ((b"destination", b"/b"), (b"if", b"</b> (<opaquelocktoken:1>)")), set()),
@@ -127,7 +129,7 @@ def test_an_encoded_slash_or_dot_is_an_oddity_for_the_row_to_allow(
 def test_headers_that_name_other_resources_are_oddities(
     method: str, headers: tuple[tuple[bytes, bytes], ...], oddities: set[str]
 ) -> None:
-    """A `Destination` that no COPY or MOVE reads, and an `If` about another resource, are for a row to take (RFC 4918)."""
+    """A `Destination` that no COPY or MOVE reads, an object store's source of a copy, and an `If` about another resource are for a row to take."""
     assert inbound(b"/a", *headers, method=method).oddities == oddities
 
 
@@ -139,11 +141,23 @@ def test_a_parameter_that_names_another_method_is_an_oddity() -> None:
     assert seen.target == b"/a?x=1&_method=DELETE"
 
 
-def test_targets_are_bounded() -> None:
-    """Longer targets and more segments than the bounds are refused."""
-    for path in (b"/" + b"a" * MAX_TARGET, b"/a" * (MAX_SEGMENTS + 1)):
-        with pytest.raises(GatewayError):
-            inbound(path)
+@pytest.mark.parametrize("more", [b"", b"%20"])
+def test_targets_are_bounded(more: bytes) -> None:
+    """A target is as long, and has as many segments, as the bounds say; one more is refused, plain or not."""
+    bounds = Bounds(target=30, segments=4)
+
+    def read(path: bytes, query: bytes = b"") -> Inbound:
+        return Inbound.of(scope(path, query_string=query), NetworkSet(), "r", bounds)
+
+    assert read(b"/a/b/c/d" + more).path == b"/a/b/c/d" + more
+    assert read(b"/" + more + b"a" * (29 - len(more))).segments
+    for path, query in (
+        (b"/a/b/c/d/" + more, b""),
+        (b"/" + more + b"a" * 30, b""),
+        (b"/a" + more, b"a" * 29),
+    ):
+        with pytest.raises(GatewayError, match="bad-target"):
+            read(path, query)
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "get", "FOO", "GET "])
@@ -242,3 +256,9 @@ def test_a_parameter_name_in_disguise_is_refused(query: bytes) -> None:
     """A name that encodes what needs no encoding has two readings: some backends decode names, some do not."""
     with pytest.raises(GatewayError):
         inbound(query_string=query).query_pairs()
+
+
+@pytest.mark.parametrize("name", sorted(NAMING))
+def test_each_header_that_names_another_object_is_known(name: bytes) -> None:
+    """A request that says in a header which other object it reads or writes is not judged by its target alone."""
+    assert inbound(b"/a", (name, b"/secret"), method="PUT").oddities == {f"unread-{name.decode()}"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.overrides import is_form, overrides_method
+from gateway.overrides import overrides_method
 
 
 @pytest.mark.parametrize("pairs", [
@@ -21,18 +21,3 @@ def test_a_parameter_that_names_a_method_is_found(pairs: bytes) -> None:
 def test_other_parameters_are_left_alone(pairs: bytes) -> None:
     """A value, or a name that only looks alike, names no method."""
     assert not overrides_method(pairs)
-
-
-@pytest.mark.parametrize(
-    ("content_type", "expected"),
-    [
-        (b"application/x-www-form-urlencoded", True),
-        (b" Application/X-WWW-Form-Urlencoded ; charset=utf-8", True),
-        (b"multipart/form-data; boundary=x", False),
-        (b"application/json", False),
-        (None, False),
-    ],
-)
-def test_which_bodies_are_forms(content_type: bytes | None, *, expected: bool) -> None:
-    """Only an urlencoded form is one, whatever its parameters."""
-    assert is_form(content_type) == expected

@@ -264,3 +264,34 @@ def test_a_row_takes_websockets_only_if_it_says_so(tmp_path: Path) -> None:
 def test_a_row_that_cannot_take_websockets(tmp_path: Path, text: str, said: str) -> None:
     """`websocket` is refused where it says nothing, is no yes or no, and without GET."""
     assert any(said in problem for problem in problems(tmp_path, rows(f"  - {text}")))
+
+
+def test_a_row_that_the_gateway_answers(tmp_path: Path) -> None:
+    """`answered` needs no upstream; unless a row says so, the backend is asked."""
+    text = "routes:\n  - OPTIONS /a: {anonymous: true, answered: true}\n"
+    found = table(tmp_path, text).rows[0]
+
+    assert (found.answered, found.upstream, found.judged) == (True, "", ())
+    assert not row(tmp_path, "OPTIONS /a:\n      {anonymous: true}").answered
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("OPTIONS /a: {anonymous: true, answered: false}", "`answered: false` says nothing"),
+        ("OPTIONS, GET /a: {anonymous: true, answered: true}", "OPTIONS alone"),
+        ("GET /a: {anonymous: true, answered: true}", "OPTIONS alone"),
+        ("OPTIONS /a: {anonymous: true, answered: true, upstream: media}", "`upstream` means nothing here"),
+        (
+            "OPTIONS /{asset_id}: {action: read, object: asset, role: none, answered: true}",
+            "`object` means nothing",
+        ),
+        (
+            "OPTIONS /a: {objects: [{action: read}], role: none, answered: true}",
+            "`objects` means nothing here",
+        ),
+    ],
+)
+def test_a_row_that_the_gateway_cannot_answer(tmp_path: Path, text: str, said: str) -> None:
+    """Only OPTIONS is answered here, by a row that names no object and no backend: its answer could tell of them."""
+    assert said in "; ".join(problems(tmp_path, rows(f"  - {text}")))

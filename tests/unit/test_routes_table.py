@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import GatewayError
+from gateway.hidden_methods import Kind
 from gateway.reasons import Reason
 from gateway.routes import Operation, RouteTable, Target
+from gateway.routes.table import hiding_place
 from models.records import ObjectKey
 from routing import Header, inbound, refusal, rows, table
 
 JSON: Header = (b"content-type", b"application/json")
+MULTIPART: Header = (b"content-type", b"multipart/form-data; boundary=x")
 FORM: Header = (b"content-type", b"application/x-www-form-urlencoded; charset=utf-8")
 MAP = rows("""
   - GET /files/{path...}: {action: read, object: file, id: "/{path}", role: can_write_files}
@@ -30,6 +33,12 @@ MAP = rows("""
   - PUT /twice/{asset_id}: {objects: [{action: read, object: asset}, {action: write, object: asset}], role: none}
   - POST /files/{path...}: {action: delete, object: file, id: "/{path}", role: none, query: {delete: required}}
   - POST /files/{path...}: {action: read, object: file, id: "/{path}", role: none}
+  - POST /open/{path...}: {action: read, object: file, id: "/{path}", role: none, allow: [method-parameter]}
+  - PUT /copied/{path...}:
+      objects:
+        - {action: write, object: file, id: "/copied/{path}"}
+        - {action: read, object: file, id: header:x-amz-copy-source, optional: true}
+      role: none
   - PUT /odd/{asset_id}:
       {action: write, object: asset, role: none, allow: [encoded-slash, encoded-dot, method-parameter, tagged-if]}
   - PUT /odd/paths/{path...}: {action: write, object: file, id: "/{path}", role: none, allow: [encoded-slash]}
@@ -133,10 +142,26 @@ def test_another_prefix_is_closed_too(tmp_path: Path) -> None:
         ("GET /files/a?_method=DELETE", [], None, Reason.BAD_TARGET),
         ("GET /files/a", [(b"destination", b"/b")], None, Reason.BAD_HEADERS),
         ("GET /files/a", [(b"if", b"</b> (<opaquelocktoken:1>)")], None, Reason.BAD_HEADERS),
+        ("PUT /odd/a", [(b"x-amz-copy-source", b"/secret")], None, Reason.BAD_HEADERS),
+        ("PUT /copied/a", [(b"x-goog-copy-source", b"/secret")], None, Reason.BAD_HEADERS),
+        (
+            "PUT /copied/a",
+            [(b"x-amz-copy-source", b"/a"), (b"x-amz-copy-source", b"/b")],
+            None,
+            Reason.BAD_HEADERS,
+        ),
+        ("PUT /copied/a", [(b"x-amz-copy-source", b"a%2Fb")], None, Reason.BAD_HEADERS),
         ("MOVE /files/a%2Fb", [(b"destination", b"/b")], None, Reason.BAD_TARGET),
         ("MOVE /files/a", [(b"destination", b"/b%2Fc")], None, Reason.BAD_HEADERS),
         ("POST /files/a", [FORM], b"a=1&_method=DELETE", Reason.BAD_BODY),
         ("POST /files/a", [FORM, (b"content-encoding", b"gzip")], b"a=1", Reason.BAD_BODY),
+        ("POST /files/a", [], b"_method=DELETE", Reason.BAD_BODY),
+        ("POST /files/a", [JSON], b'{"_method": "DELETE"}', Reason.BAD_BODY),
+        ("POST /files/a", [JSON, (b"content-encoding", b"gzip")], None, Reason.BAD_BODY),
+        ("POST /files/a", [MULTIPART, (b"content-encoding", b"gzip")], None, Reason.BAD_BODY),
+        ("POST /files/a", [(b"content-type", b"multipart/form-data")], None, Reason.BAD_BODY),
+        ("POST /files/a", [(b"content-type", FORM[1] + b"; a=multipart/x")], b"a=1", Reason.BAD_BODY),
+        ("POST /bulk", [JSON], b'{"ids": ["x"], "_method": "PUT"}', Reason.BAD_BODY),
         ("POST /files/a?delete&delete", [], None, Reason.BAD_TARGET),
         ("POST /files/a?Delete", [], None, Reason.BAD_TARGET),
         ("POST /files/a?x;delete", [], None, Reason.BAD_TARGET),
@@ -172,19 +197,32 @@ def test_other_oddities_pass_where_the_row_allows_them(routes: RouteTable) -> No
     assert odd.targets == (Target("write", ObjectKey("asset", "a/b.mp4")),)
 
 
-def test_a_form_is_read_before_it_is_judged(routes: RouteTable) -> None:
-    """An urlencoded form of a POST is asked for, within the row's bound; other bodies, and where a row allows it, are not."""
+def test_a_row_may_judge_what_a_header_names(routes: RouteTable) -> None:
+    """The source of a copy is a second object where the row reads it, and may be absent where it is optional."""
+    copied = operation(routes, "PUT /copied/a", (b"x-amz-copy-source", b"/box/b%20c"))
 
-    def reads(request_line: str, *headers: Header) -> int | None:
+    assert copied.targets[1] == Target("read", ObjectKey("file", "/box/b c"))
+    assert len(operation(routes, "PUT /copied/a").targets) == 1
+
+
+def test_where_a_body_may_name_another_method(routes: RouteTable) -> None:
+    """That of a POST which some framework takes parameters from, and a form of any method, unless the row allows it."""
+
+    def place(request_line: str, *headers: Header) -> Kind | None:
         request = inbound(request_line, *headers)
-        match = routes.match(request)
-        assert match is not None
-        return routes.reads(match, request)
+        row = routes.match(request)
+        assert row is not None
+        return hiding_place(row, request)
 
-    assert reads("POST /files/a", FORM) == 65536
-    assert reads("POST /bulk", FORM) == 64
-    assert reads("POST /files/a", (b"content-type", b"multipart/form-data; boundary=x")) is None
-    assert reads("PUT /odd/a", FORM) is None
+    assert place("POST /files/a", FORM) is place("POST /files/a") is Kind.FORM
+    assert place("POST /files/a", MULTIPART) is Kind.MULTIPART
+    assert place("POST /bulk", JSON) is Kind.JSON
+    assert place("POST /files/a", (b"content-type", b"video/mp4")) is None
+    assert place("PUT /copied/a", FORM) is Kind.FORM
+    assert place("PUT /copied/a") is place("PUT /copied/a", MULTIPART) is place("PUT /copied/a", JSON) is None
+    assert place("GET /files/a", FORM) is None
+    assert place("PUT /odd/a", FORM) is None
+    assert place("POST /open/a", FORM) is None
     assert operation(routes, "POST /files/a", FORM, body=b"a=_method&b=1").targets[0].action == "read"
 
 

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from gateway.inbound import MAX_SEGMENTS
 from gateway.routes.patterns import Pattern
-from gateway.routes.templates import Parameter, Template, TemplateError, nearest
+from gateway.routes.templates import MAX_SEGMENTS, Parameter, Template, TemplateError, nearest
 
 
 @pytest.mark.parametrize(

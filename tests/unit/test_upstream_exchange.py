@@ -261,6 +261,7 @@ async def test_an_answer_too_large_to_hold_can_still_be_carried() -> None:
 async def test_an_answer_of_our_own() -> None:
     """An answer made here behaves as one from a backend."""
     answer = Answer.of(200, ((b"a", b"b"),), b"body")
-    assert (answer.header(b"a"), answer.header(b"c"), answer.ready, answer.ended) == (b"b", None, True, False)
+    assert (answer.header(b"a"), answer.header(b"c"), answer.ended) == (b"b", None, False)
     assert await answer.read(4) == b"body"
     assert [piece async for piece in answer] == [b"body"]
+    assert Answer.of(200, (), b"body").at_hand() == (b"body", False)

@@ -77,6 +77,13 @@ def placed(key: ObjectKey, *parents: ObjectKey, **entries: Permission) -> Object
     return ObjectRecord(key, True, "main", "ada", parents, direct, propagating)
 
 
+def test_what_is_shown_of_them_holds_no_fact() -> None:
+    """Oso writes what it was given into its errors, and those go to the audit."""
+    facts = Known(placed(CLIP))
+    shown = [Subject(facts, ben("crew"), FLOOR), Resource(facts, CLIP), request("192.0.2.1", roles=("role",))]
+    assert not any(word in repr(shown) for word in ("ben", "crew", "clip", "192", "role"))
+
+
 @pytest.mark.parametrize("status", list(UserStatus))
 def test_only_active_users_are_active(status: UserStatus) -> None:
     """INACTIVE, BLOCKED and DELETED are the same in effect."""

@@ -9,7 +9,7 @@ from gateway.bundle import Bundle, load_bundle
 from gateway.identity import ANONYMOUS, Identity, Proof
 from gateway.routes import Operation, Row, Target
 from gateway.routes.templates import Template
-from gateway.warming import KEPT, Recent
+from gateway.warming import EVERY, KEPT, Recent
 from models.networks import canonical_address
 from models.records import UserRecord
 from policy_folders import policies_in
@@ -58,6 +58,18 @@ def test_questions_whose_facts_are_gone_are_skipped(bundle: Bundle) -> None:
     recent.note(ANONYMOUS, operation(Target("read", None)), ADDRESS)
 
     assert asyncio.run(recent.warm(bundle, world)) == 1
+
+
+def test_late_questions_replace_early_ones(bundle: Bundle) -> None:
+    """However many came before: what a new bundle is asked follows what clients ask now."""
+    world, recent = studio(), Recent()
+    for _ in range(2 * KEPT):
+        recent.note(kim(world), operation(Target("read", CLIP)), ADDRESS)
+    for _ in range(KEPT * EVERY):
+        recent.note(ANONYMOUS, operation(Target("read", None)), ADDRESS)
+    world.missing = frozenset((CLIP.fact,))
+
+    assert asyncio.run(recent.warm(bundle, world)) == KEPT
 
 
 def test_the_number_of_questions_is_bounded(bundle: Bundle) -> None:

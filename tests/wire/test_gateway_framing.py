@@ -37,36 +37,14 @@ def _clean(home: House) -> None:
     [b"transfer-encoding : chunked"], [b"transfer-encoding:\x0bchunked"], [b'transfer-encoding: "chunked"'], [b"transfer-encoding: chunked;x=y"],
     [b"x: y\r\n transfer-encoding: chunked"], [b"transfer-encoding:\r\n chunked"], [b"transfer\x00-encoding: chunked"], [b"transfer-encoding: chunked,"],
     [b"transfer-encoding:"], [b"transfer-encoding: identity"], [b"content-length: %d", b"transfer-encoding: identity"],
-], ids=repr)  # fmt: skip
-def test_a_disguised_length_is_refused(home: House, lines: list[bytes]) -> None:
-    """A length or coding that another server could read otherwise is 400, and no byte behind the head is carried out."""
-    statuses = hiding(home, lines)
-
-    assert statuses in ([], [REFUSED])
-    assert home.backend.requests == []
-
-
-@pytest.mark.parametrize("lines", [
-    [b"transfer-encoding: gzip, chunked"], [b"transfer-encoding: chunked", b"transfer-encoding: chunked"], [b"transfer-encoding: ,chunked"],
-], ids=repr)  # fmt: skip
-def test_a_coding_beside_chunked_is_refused(home: House, lines: list[bytes]) -> None:
-    """A body that is coded twice is 400: its chunks could be taken off, but not what is in them."""
-    statuses = hiding(home, lines)
-
-    assert statuses == [REFUSED]
-    assert home.backend.requests == []
-
-
-@pytest.mark.parametrize("lines", [
-    [b"transfer-encoding: chunked", b"content-length: %d"], [b"content-length: %d", b"transfer-encoding: chunked"],
+    [b"content-length: %d", b"content-length: %d"], [b"transfer-encoding: gzip, chunked"], [b"transfer-encoding: chunked", b"transfer-encoding: chunked"],
+    [b"transfer-encoding: ,chunked"], [b"transfer-encoding: chunked", b"content-length: %d"], [b"content-length: %d", b"transfer-encoding: chunked"],
     [b"content-length: 0", b"transfer-encoding: chunked"], [b"content-length: 5", b"transfer-encoding: chunked"],
 ], ids=repr)  # fmt: skip
-def test_a_request_with_both_kinds_of_length_is_its_connections_last(home: House, lines: list[bytes]) -> None:
-    """Where a length and chunks come together the request is refused, or carried as chunks and nothing after it."""
-    statuses = hiding(home, lines)
-
-    assert statuses in ([], [REFUSED], [200])
-    assert [(each.line, each.body) for each in home.backend.requests] in ([], [(b"PUT /a HTTP/1.1", b"")])
+def test_a_disguised_length_is_refused(home: House, lines: list[bytes]) -> None:
+    """A length or coding that another server could read otherwise, two of them, or both kinds: 400, and no byte behind the head is carried out."""
+    assert hiding(home, lines) == [REFUSED]
+    assert home.backend.requests == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +70,7 @@ def test_what_only_looks_like_a_length_is_none(home: House, lines: list[bytes]) 
 
 
 @pytest.mark.parametrize(("lines", "body"), [
-    ([b"content-length: %d"], True), ([b"content-length: %d", b"content-length: %d"], True), ([b"Content-Length:%d"], True),
+    ([b"content-length: %d"], True), ([b"Content-Length:%d"], True),
     ([b"transfer-encoding: CHUNKED"], False), ([b"Transfer-Encoding:chunked"], False),
 ], ids=repr)  # fmt: skip
 def test_a_body_has_the_length_that_it_says(home: House, lines: list[bytes], *, body: bool) -> None:
@@ -126,13 +104,13 @@ CHUNKS: Final = [
 
 @pytest.mark.parametrize("chunks", CHUNKS, ids=lambda chunks: repr(chunks[:40]))
 def test_a_chunked_body_arrives_as_it_was_meant_or_not_at_all(home: House, chunks: bytes) -> None:
-    """What reaches the backend whole is the body without extensions and trailers, in our own framing."""
+    """What reaches the backend whole is the body without extensions and trailers, in our own framing; all else is told to be none."""
     answer = sent(home, head(home, b"/a", b"transfer-encoding: chunked", method=b"PUT") + chunks)
     whole = [each for each in home.backend.requests if each.body]
 
-    assert answer is None or answer.status in (200, REFUSED, 413, 431), answer
-    assert [each.body for each in whole] in ([], [b"hello"])
-    assert answer is None or answer.status != 200 or whole
+    assert answer is not None
+    assert answer.status == (200 if chunks in CHUNKS[:7] else REFUSED)
+    assert [each.body for each in whole] == ([b"hello"] if answer.status == 200 else [])
     assert says_what_is_true(home)
 
 

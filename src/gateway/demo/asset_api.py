@@ -18,14 +18,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.demo.catalogue import Asset, Catalogue, CatalogueError
+from gateway.downstream import Listener, Turn
+from gateway.settings.sections import LimitsSection, ServerSection
 
 SECRET_HEADER: Final = "x-asset-api-secret"  # noqa: S105 - the name of a header, not a secret
 SECRET_FILE: Final = "ASSET_API_SECRET_FILE"  # noqa: S105 - the name of a variable
@@ -272,18 +272,18 @@ async def serve(folder: Path, port: int, secret: str) -> None:
     api = AssetApi(
         Catalogue(folder / "assets" / "catalogue.json"), folder / "media", folder / "assets" / "originals"
     )
-    server = Server(
-        api.app(secret),
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGINL,
-        log_enabled=False,
-        websockets=False,
-    )
-    loop = asyncio.get_running_loop()
+    app = api.app(secret)
+
+    async def answer(turn: Turn) -> None:
+        await app(turn.asgi, turn.receive, turn.send)
+
+    listener = Listener(answer, ServerSection(port=port), LimitsSection(body=MAX_UPLOAD))
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve()
+        loop.add_signal_handler(number, told.set)
+    await listener.start()
+    await told.wait()
+    await listener.stop(0.0)
 
 
 def main() -> None:

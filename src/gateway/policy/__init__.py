@@ -93,9 +93,14 @@ class Policy:
         Raises:
             MissingFactError: a fact is not at hand; load it and ask again.
         """
-        subject, action, resource, request = question
-        exact = type(subject) is Subject and type(resource) is Resource and type(request) is Request
-        tree = self._trees.get(action) if exact and type(action) is str else None  # rule 5
+        action = question.action
+        exact = (
+            type(question.subject) is Subject
+            and type(question.resource) is Resource
+            and type(question.request) is Request
+            and type(action) is str
+        )
+        tree = self._trees.get(action) if exact else None  # rule 5
         if tree is None:
             return self._counted(self.meaning.answer(question)).decision
         try:

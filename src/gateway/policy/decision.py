@@ -1,13 +1,14 @@
 """The values around a decision: what is put to a policy, what it answers, and how it explains itself."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.reasons import Reason
 from models.vocabulary import Request, Resource, Subject
 
 
-class Question(NamedTuple):
+class Question(msgspec.Struct, frozen=True, gc=False):
     """What is put to the policy: may `subject` do `action` with `resource` in this `request`?"""
 
     subject: Subject

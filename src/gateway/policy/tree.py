@@ -100,7 +100,7 @@ class Tree:
             MissingFactError: a fact is not at hand.
             Exception: what a question raises; strict Oso says what that means.
         """
-        subject, _, resource, request = question
+        subject, resource, request = question.subject, question.resource, question.request
         node = self.root
         while type(node) is Chain:
             node = node.after[node.run(subject, resource, request)]

@@ -15,7 +15,7 @@ Rules:
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.routes.patterns import Pattern
@@ -58,6 +58,11 @@ class ObjectForm:
     folds_case: bool = False
     composes: bool = False
     pattern: Pattern | None = None
+    _as_it_is: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        as_it_is = not self.is_path and not self.folds_case and self.pattern is None
+        object.__setattr__(self, "_as_it_is", as_it_is)
 
     def of_text(self, text: str) -> ObjectKey:
         """Returns the key that one whole text names.
@@ -65,6 +70,8 @@ class ObjectForm:
         Raises:
             IdError: it is not of this form.
         """
+        if self._as_it_is and _is_plain(text) and text[0] != "/":
+            return ObjectKey(self.type, text)
         return self._of_path(text) if self.is_path else self._of_opaque(text)
 
     def of_segments(self, segments: Sequence[str]) -> ObjectKey:
@@ -89,7 +96,7 @@ class ObjectForm:
         if not text.startswith("/"):
             raise IdError("the path does not start with `/`")
         path = self._canonical(text)
-        if _BAD_PATH.search(path):
+        if ("/." in path or "//" in path or "\\" in path) and _BAD_PATH.search(path):
             raise IdError("the path has an empty or dot segment or a backslash")
         if path[-1] == "/" and not self.keeps_slash:
             path = path[:-1] or "/"
@@ -101,6 +108,8 @@ class ObjectForm:
             text = folded(text) if self.composes else text.casefold()
         elif self.composes and not text.isascii():
             text = unicodedata.normalize("NFC", text)
+        if _is_plain(text):
+            return text
         if _BAD.search(text):
             raise IdError(
                 "the id has a control character, half a surrogate pair or a second percent-encoding"
@@ -108,3 +117,8 @@ class ObjectForm:
         if len(text) > MAX_ID or (not text.isascii() and len(text.encode()) > MAX_ID):
             raise IdError(f"the id has more than {MAX_ID} bytes")
         return text
+
+
+def _is_plain(text: str) -> bool:
+    """Tells whether rules 4 and 5 have nothing to say of a text that is as its form wants it; at most what they take."""
+    return text.isascii() and text.isprintable() and "%" not in text and 0 < len(text) <= MAX_ID

@@ -42,6 +42,10 @@ class Tree:
         """
         return self._root.find(inbound, inbound.segments, 0)
 
+    def methods_beside(self, row: Row) -> tuple[str, ...]:
+        """Returns the methods that rows of the shape of `row`, which stands here, state or imply, sorted."""
+        return tuple(sorted(self._root.leaf_for(row.template.parts).methods()))
+
     def ties(self) -> Iterator[tuple[Row, Row, str]]:
         """Yields each pair of rows that cannot stand beside each other, and why."""
         for node in self._root.walk():
@@ -108,7 +112,7 @@ class _Leaf:
 class _Node:
     """What may come after the segments that led here."""
 
-    __slots__ = ("is_plain_way", "leaf", "literals", "patterns", "plain", "rest")
+    __slots__ = ("is_fork", "leaf", "literals", "patterns", "plain", "rest", "ways")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
@@ -116,7 +120,8 @@ class _Node:
         self.plain: _Node | None = None
         self.rest: _Leaf | None = None
         self.leaf: _Leaf | None = None
-        self.is_plain_way = False
+        self.ways: Mapping[str, _Node | None] = self.literals
+        self.is_fork = False
 
     def leaf_for(self, parts: tuple[str | Parameter, ...]) -> _Leaf:
         """Returns the leaf at the end of `parts`, growing the tree as needed."""
@@ -142,7 +147,10 @@ class _Node:
         return node
 
     def settle(self) -> None:
-        self.is_plain_way = not self.patterns and self.plain is None and self.rest is None
+        """Makes ready to be asked: a node with one way on says which by one look-up, and a plain parameter takes no empty segment."""
+        self.is_fork = bool(self.patterns or self.rest or (self.plain and self.literals))
+        if self.plain is not None:
+            self.ways = {"": None}
         for leaf in self.leaves():
             leaf.settle()
 
@@ -166,17 +174,17 @@ class _Node:
     def find(self, inbound: Inbound, segments: tuple[str, ...], at: int) -> Row | None:
         """Returns the row for `segments` from `at` on, by rule 1."""
         here = self
-        while here.is_plain_way and at < len(segments):  # one way only: no need to come back
-            below = here.literals.get(segments[at])
+        for number in range(at, len(segments)):
+            if here.is_fork:
+                return here.choose(inbound, segments, number)
+            below = here.ways.get(segments[number], here.plain)  # one way only: no need to come back
             if below is None:
                 return None
-            here, at = below, at + 1
-        return here.choose(inbound, segments, at)
+            here = below
+        return here.leaf.pick(inbound) if here.leaf is not None else None
 
     def choose(self, inbound: Inbound, segments: tuple[str, ...], at: int) -> Row | None:
         """Returns the row for `segments` from `at` on, trying each way from here in the order of rule 1."""
-        if at == len(segments):
-            return self.leaf.pick(inbound) if self.leaf is not None else None
         segment = segments[at]
         node = self.literals.get(segment)
         if node is not None and (row := node.find(inbound, segments, at + 1)) is not None:

@@ -12,11 +12,14 @@ Rules (law 1; what has two readings is refused):
 """
 
 import re
+import sys
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+import msgspec
+
 from gateway.errors import GatewayError
-from gateway.inbound import Inbound
+from gateway.inbound import Bounds, Inbound
 from gateway.reasons import Reason
 from gateway.routes.bodies import BodyError, Pointer, check_coding, parse
 from gateway.routes.forms import IdError, ObjectForm, folded
@@ -29,18 +32,27 @@ _ANSWER_URL: Final = re.compile(rb"(?:https?://[^/?#]*)?(/[^?#]*)(?:[?#].*)?", r
 _PLAIN: Final = re.compile(rb"[!-$&-~](?:[ -$&-~]*[!-$&-~])?")
 _PORTS: Final = {b"http": b":80", b"https": b":443"}
 _NOWHERE: Final = NetworkSet()
+_OF_HEAD: Final = Bounds(sys.maxsize, sys.maxsize)
+"""A path in a header is as long as the head may be (`limits.head`)."""
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Reading:
-    """One request while its ids are read; the body is parsed at most once."""
+class Reading(msgspec.Struct, eq=False, gc=False):
+    """One request while its ids are read; the body is parsed at most once.
 
-    __slots__ = ("_body", "_document", "allow", "body_limit", "inbound")
+    Attributes:
+        inbound: the request.
+        body: all of it, if it was read.
+        body_limit: bytes of it that the row reads.
+        allow: oddities that the row allows.
+    """
 
-    def __init__(self, inbound: Inbound, body: bytes | None, body_limit: int, allow: frozenset[str]) -> None:
-        self.inbound, self._body, self.body_limit, self.allow = inbound, body, body_limit, allow
-        self._document: tuple[object] | None = None
+    inbound: Inbound
+    body: bytes | None
+    body_limit: int
+    allow: frozenset[str]
+    _document: tuple[object] | None = None
 
     def document(self) -> object:
         """Returns the value that the JSON body states.
@@ -53,13 +65,13 @@ class Reading:
         return self._document[0]
 
     def _parse(self) -> object:
-        if not self._body:
+        if not self.body:
             raise GatewayError(Reason.BAD_BODY, "no body came")
-        if len(self._body) > self.body_limit:
+        if len(self.body) > self.body_limit:
             raise GatewayError(Reason.BODY_TOO_LARGE, f"more than {self.body_limit} bytes")
         try:
             check_coding(self.inbound.header(b"content-type"), self.inbound.header(b"content-encoding"))
-            return parse(self._body)
+            return parse(self.body)
         except BodyError as error:
             raise GatewayError(Reason.BAD_BODY, str(error)) from error
 
@@ -291,4 +303,4 @@ def _read_path(path: bytes, host: bytes) -> Inbound:
         "headers": [(b"host", host)],
         "client": ("127.0.0.1", 0),
     }
-    return Inbound.of(scope, _NOWHERE, "")
+    return Inbound.of(scope, _NOWHERE, "", _OF_HEAD)

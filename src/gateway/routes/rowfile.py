@@ -11,6 +11,7 @@ Rules that keep a row safe:
 5. Caches may share only what anybody may get: `public` is for anonymous rows.
 6. A WebSocket begins with a GET: `websocket` is for rows that take one.
 7. A row for COPY or MOVE judges the `Destination` (RFC 4918 10.3); of other rows only one that reads it takes it.
+8. A row that the gateway answers itself is for OPTIONS alone and names no object: its answer is the same whatever exists.
 """
 
 import re
@@ -18,7 +19,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.inbound import METHODS, ODDITIES, UNREAD_DESTINATION
+from gateway.inbound import METHODS, ODDITIES, UNREAD
 from gateway.routes.effects import READING_METHODS, EffectReader
 from gateway.routes.forms import ObjectForm, folded
 from gateway.routes.naming import Namings
@@ -39,6 +40,7 @@ ROW_KEYS: Final = (
     "anonymous",
     "public",
     "websocket",
+    "answered",
     "query",
     "creates",
     "deletes",
@@ -165,6 +167,7 @@ class _RowReader:
             anonymous=anonymous,
             public=self._public(anonymous=anonymous),
             websocket=self._websocket(),
+            answered=self._answered(),
             query=self._query,
             drop_headers=self._context.drop_headers,
             allow=self._allow(),
@@ -216,6 +219,24 @@ class _RowReader:
             entry.report("`websocket: false` says nothing: WebSockets are refused unless a row takes them")
         if "GET" not in self._methods:
             entry.report("a WebSocket begins with a GET: `websocket` is for rows of GET")
+        return True
+
+    def _answered(self) -> bool:
+        """Returns whether the gateway itself answers (rule 8)."""
+        entry = self._fields.get("answered")
+        if entry is None:
+            return False
+        if entry.as_flag("`answered`") is False:
+            entry.report("`answered: false` says nothing: requests go to the backend")
+        if self._methods != ("OPTIONS",):
+            entry.report(
+                "the gateway itself answers OPTIONS alone: `answered` is for rows of no other method"
+            )
+        for key in ("object", "objects", "id", "upstream"):
+            if key in self._fields:
+                self._fields[key].report(
+                    f"`{key}` means nothing here: the answer names methods, and no backend or object is asked"
+                )
         return True
 
     def _roles(self, entry: Entry, names: list[str]) -> tuple[str, ...]:
@@ -311,16 +332,15 @@ class _RowReader:
     def _upstream(self) -> str:
         if "upstream" in self._fields:
             return upstream_name(self._fields["upstream"], self._context.upstreams) or ""
-        if self._context.upstream is None:
+        if self._context.upstream is None and "answered" not in self._fields:
             self._entry.report("state an `upstream:`, here or for the whole map")
         return self._context.upstream or ""
 
     def _allow(self) -> frozenset[str]:
         items = self._fields["allow"].as_list("`allow`") if "allow" in self._fields else []
         found = [item.as_choice("`allow`", ODDITIES) for item in items]
-        if _DESTINATION in self._namings.headers:
-            found.append(UNREAD_DESTINATION)
-        return frozenset(each for each in found if each is not None)
+        read = {oddity for name, oddity in UNREAD.items() if name.decode() in self._namings.headers}
+        return frozenset(read.union(each for each in found if each is not None))
 
     def _success(self) -> frozenset[int]:
         if "success" not in self._fields:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gateway.errors import GatewayError
 from gateway.routes.forms import IdError, ObjectForm
@@ -54,7 +56,7 @@ class Judged:
     optional: bool = False
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """One object that a request names, and what is asked of it; no object is the caller's own domain."""
 
     action: str
@@ -131,6 +133,7 @@ class Row:
         anonymous: whether no credential is needed.
         public: whether caches may give its answer to others; only if `anonymous`.
         websocket: whether a GET may become a WebSocket.
+        answered: whether the gateway itself answers (`gateway.options`); only for OPTIONS.
         query: which parameters may come.
         upstream: the backend's name in the settings.
         drop_headers: lower-case names of headers that never reach the backend.
@@ -151,6 +154,7 @@ class Row:
     anonymous: bool = False
     public: bool = False
     websocket: bool = False
+    answered: bool = False
     query: QueryRule = ANY_QUERY
     drop_headers: frozenset[bytes] = frozenset()
     allow: frozenset[str] = frozenset()
@@ -171,7 +175,7 @@ class Row:
         return self.creates is not None or self.deletes is not None
 
 
-class Operation(NamedTuple):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """What a request is: what is asked of which objects.
 
     Attributes:

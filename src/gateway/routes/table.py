@@ -4,8 +4,8 @@ Rules:
 
 1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours.
 2. An oddity of the request passes only where the row allows it; without a row those of the target are refused too, all but `;`.
-3. An urlencoded form is read, as far as the row's `body_limit` goes, so that no parameter in it makes another method of the
-   request (gateway.overrides), unless the row allows that.
+3. The body of a POST, or a form of another method, makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): one in hand is looked
+   through here, any other while it is carried.
 4. An operation names all its objects before any is judged; what cannot be read is refused, never left out.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.inbound import UNREAD_DESTINATION, Inbound
-from gateway.overrides import is_form, overrides_method
+from gateway.hidden_methods import Kind, check_head, check_whole, kind_of
+from gateway.inbound import UNREAD, Inbound
 from gateway.reasons import Reason
 from gateway.routes.forms import ObjectForm
 from gateway.routes.loading import Loaded, Names, load_folder
@@ -24,8 +24,9 @@ from gateway.routes.reading import Reading
 from gateway.routes.rows import Naming, Operation, Row, Target
 from models.records import ObjectKey
 
-_WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", UNREAD_DESTINATION))
-_OF_HEADERS: Final = frozenset(("tagged-if", UNREAD_DESTINATION))
+_WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", *UNREAD.values()))
+_BODILESS: Final = ("GET", "HEAD", "OPTIONS")
+_OF_HEADERS: Final = frozenset(("tagged-if", *UNREAD.values()))
 """Oddities that a request may have which falls on no row: it is refused all the same, for having none."""
 
 
@@ -81,13 +82,11 @@ class RouteTable:
         row = None if is_ours else self._tree.find(inbound)
         if inbound.oddities:
             _check_oddities(inbound, row)
-        if row is None:
-            return None
         return row
 
-    def reads(self, row: Row, inbound: Inbound) -> int | None:
-        """Returns the bytes of the body that `operation` needs to see; None if it needs none."""
-        return row.body_limit if row.reads_body or _hides_method(row, inbound) else None
+    def methods_beside(self, row: Row) -> tuple[str, ...]:
+        """Returns the methods that rows of the same shape as `row` state, and `HEAD` where they state `GET`; sorted."""
+        return self._tree.methods_beside(row)
 
     def operation(self, row: Row, inbound: Inbound, body: bytes | None = None) -> Operation:
         """Returns what the request is.
@@ -95,13 +94,17 @@ class RouteTable:
         Args:
             row: what `match` returned for it.
             inbound: the request.
-            body: all of it, if `reads` says so; at most a byte more than that need be given.
+            body: all of it, where the row reads it; at most a byte more than its `body_limit` need be given.
 
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
         """
-        if _hides_method(row, inbound):
-            _check_form(inbound, body or b"")
+        kind = hiding_place(row, inbound)
+        if kind is not None:
+            content_type = inbound.header(b"content-type")
+            check_head(kind, content_type, inbound.header(b"content-encoding"))
+            if body is not None:
+                check_whole(kind, content_type, body)
         reading = Reading(inbound, body, row.body_limit, row.allow)
         named: dict[Naming, tuple[ObjectKey, ...]] = {}
         targets: list[Target] = []
@@ -110,11 +113,12 @@ class RouteTable:
             if naming is None:
                 targets.append(Target(judged.action))
                 continue
-            if naming not in named:
-                named[naming] = naming.keys(reading)
-            if not named[naming] and not judged.optional:
+            keys = named.get(naming)
+            if keys is None:
+                keys = named[naming] = naming.keys(reading)
+            if not keys and not judged.optional:
                 raise GatewayError(naming.source.fault, f"`{naming.text}` names nothing")
-            for key in named[naming]:
+            for key in keys:
                 targets.append(Target(judged.action, key))  # noqa: PERF401 - a generator for one key costs more
         return Operation(row, tuple(targets), named)
 
@@ -127,15 +131,11 @@ def _check_oddities(inbound: Inbound, row: Row | None) -> None:
         raise GatewayError(reason, f"{where} {', '.join(f'`{each}`' for each in refused)}")
 
 
-def _hides_method(row: Row, inbound: Inbound) -> bool:
-    """Whether the body is a form in which a parameter could name another method (rule 3)."""
-    if inbound.method != "POST" or "method-parameter" in row.allow:
-        return False
-    return is_form(inbound.header(b"content-type"))
-
-
-def _check_form(inbound: Inbound, body: bytes) -> None:
-    if inbound.header(b"content-encoding") is not None:
-        raise GatewayError(Reason.BAD_BODY, "a form has a content coding")
-    if overrides_method(body):
-        raise GatewayError(Reason.BAD_BODY, "a parameter of the form names another method")
+def hiding_place(row: Row, inbound: Inbound) -> Kind | None:
+    """Returns how the request's body may hold a parameter that names another method (rule 3); None if it does not matter."""
+    if inbound.method in _BODILESS or "method-parameter" in row.allow:
+        return None
+    kind = kind_of(inbound.header(b"content-type"))
+    if inbound.method == "POST":
+        return kind
+    return kind if kind is Kind.FORM and inbound.header(b"content-type") else None

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from gateway.inbound import MAX_SEGMENTS
 from gateway.routes.patterns import Pattern, PatternError
 
+MAX_SEGMENTS: Final = 256
+"""Segments of a template: the tree of rows is grown, and where there are several ways walked, by recursion."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _BAD_LITERAL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f{}*?#%\\]")
 _HINTS: Final = {

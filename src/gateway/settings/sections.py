@@ -230,6 +230,8 @@ class LimitsSection(Section):
         default=100, description="headers of a request, at most 100; more are refused (431)"
     )
     head: Size = Field(default=65_536, description="names and values of a request's headers together (431)")
+    target: Size = Field(default=8_192, description="path and query of a request together (400)")
+    segments: Count = Field(default=256, description="segments of a request's path (400)")
     body: Size = Field(
         default=68_719_476_736, description="largest body of a request that goes on to a backend (413)"
     )

@@ -1,6 +1,6 @@
 """An answer as the rest of the gateway sees it: status, headers, and a body that is read once, in pieces."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from gateway.upstream.errors import AnswerTooLargeError
@@ -11,9 +11,8 @@ Pair = tuple[bytes, bytes]
 class Source(Protocol):
     """Where the pieces of a body come from."""
 
-    @property
-    def ready(self) -> bool:
-        """Whether `chunk` returns at once."""
+    def at_hand(self) -> bytes:
+        """Returns what of the body has come, without waiting."""
 
     @property
     def ended(self) -> bool:
@@ -27,7 +26,10 @@ class _Nothing:
     """The source of an answer that is held whole."""
 
     __slots__ = ()
-    ready = ended = True
+    ended = True
+
+    def at_hand(self) -> bytes:
+        return b""
 
     async def chunk(self) -> bytes:
         return b""
@@ -39,18 +41,26 @@ class Answer:
     Attributes:
         status: the HTTP status; not 1xx.
         headers: lower-case names with their values, in order; all that the backend sent, hop-by-hop ones included.
+        fields: the same by name; of repeated ones the last.
     """
 
-    __slots__ = ("_held", "_source", "headers", "status")
+    __slots__ = ("_held", "_source", "fields", "headers", "status")
 
-    def __init__(self, status: int, headers: tuple[Pair, ...], source: Source) -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: Sequence[Pair],
+        source: Source,
+        fields: Mapping[bytes, bytes] | None = None,
+    ) -> None:
         self.status = status
         self.headers = headers
+        self.fields = dict(headers) if fields is None else fields
         self._source = source
         self._held = b""
 
     @classmethod
-    def of(cls, status: int, headers: tuple[Pair, ...], body: bytes) -> "Answer":
+    def of(cls, status: int, headers: Sequence[Pair], body: bytes) -> "Answer":
         """Makes an answer of our own that takes a backend's place."""
         answer = cls(status, headers, _Nothing())
         answer._held = body
@@ -61,10 +71,12 @@ class Answer:
         """Whether nothing follows what was handed over; never true of an answer that was cut off."""
         return not self._held and self._source.ended
 
-    @property
-    def ready(self) -> bool:
-        """Whether `chunk` returns at once."""
-        return bool(self._held) or self._source.ready
+    def at_hand(self) -> tuple[bytes, bool]:
+        """Returns what of the body is there without waiting, and whether more may come."""
+        if self._held:
+            held, self._held = self._held, b""
+            return held, not self._source.ended
+        return self._source.at_hand(), not self._source.ended
 
     def header(self, name: bytes) -> bytes | None:
         """Returns the first value of a header, None if it did not come."""

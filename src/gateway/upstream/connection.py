@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from gateway.outbox import Outbox
+
 UPLOAD_BUFFER: Final = 65536
 """Bytes of a request that may wait in the process for the backend to take them, beside the chunk being written."""
 
@@ -45,10 +47,22 @@ class Connection(asyncio.Protocol):
         closed: nothing will come any more.
     """
 
-    __slots__ = ("_on_lost", "_poll", "_transport", "closed", "deadline", "traffic", "used")
+    __slots__ = (
+        "_on_lost",
+        "_outbox",
+        "_poll",
+        "_soon",
+        "_transport",
+        "closed",
+        "deadline",
+        "traffic",
+        "used",
+    )
 
-    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, on_lost: Callable[["Connection"], None], outbox: Outbox) -> None:
         self._on_lost = on_lost
+        self._outbox = outbox
+        self._soon = b""
         self._transport: asyncio.Transport | None = None
         self.traffic: Traffic | None = None
         self.deadline = math.inf
@@ -75,6 +89,17 @@ class Connection(asyncio.Protocol):
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
+
+    def send(self, data: bytes) -> None:
+        """Writes a whole request at the end of this round of the event loop."""
+        self._soon = data
+        self._outbox.add(self)
+
+    def flush(self) -> None:
+        """Called by the outbox."""
+        data, self._soon = self._soon, b""
+        if not self.closed:
+            self.transport.write(data)
 
     def expire(self) -> None:
         """Called when the deadline has passed."""

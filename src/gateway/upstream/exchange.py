@@ -86,7 +86,8 @@ class Exchange:
         except BaseException:
             self._finish()
             raise
-        return Answer(self._parser.status, tuple(self._parser.headers), self)
+        parser = self._parser
+        return Answer(parser.status, tuple(parser.headers), self, parser.fields)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -94,10 +95,9 @@ class Exchange:
         """Gives the connection back or cuts it (rule 1); does not wait for anything."""
         self._finish()
 
-    @property
-    def ready(self) -> bool:
-        """Whether `chunk` returns at once."""
-        return bool(self._chunks) or self._parser.complete
+    def at_hand(self) -> bytes:
+        """Returns the next piece of the answer, if it has come; else nothing."""
+        return self._taken() if self._chunks else b""
 
     @property
     def ended(self) -> bool:
@@ -114,6 +114,10 @@ class Exchange:
             if self._parser.complete:
                 return b""
             await self._wait()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        """Takes the next piece, and reads on where that was held back."""
         piece = self._chunks.popleft()
         self._waiting -= len(piece)
         if self._paused and self._waiting < ANSWER_BUFFER:
@@ -137,7 +141,10 @@ class Exchange:
             self._connection.cut()
         if self._upload is not None and parser.status and not self._whole:
             self._upload.stop()
-        self._set_deadline()
+        if not parser.complete:
+            self._set_deadline()
+        elif self._connection is not None:
+            self._connection.deadline = math.inf
         self._wake()
 
     def finished(self) -> None:
@@ -204,7 +211,7 @@ class Exchange:
         if body is None or isinstance(body, bytes):
             self._whole = True
             self._set_deadline()
-            connection.transport.write(head + body if body else head)
+            connection.send(head + body if body else head)
         else:
             connection.transport.write(head)
             self._upload = Upload(self, connection.transport, body, self._outbound.length)
@@ -251,7 +258,9 @@ class Exchange:
         connection = self._connection
         if connection is None:
             return
-        if self._parser.complete or self._paused:
+        if self._whole and not (self._parser.complete or self._paused or self._stuck):  # as most are
+            connection.deadline = self._loop.time() + self._patience
+        elif self._parser.complete or self._paused:
             connection.deadline = math.inf
         elif self._stuck and not self._parser.status:
             connection.deadline = self._loop.time() + self._settings.write_timeout

@@ -1,16 +1,19 @@
 """A request for a backend, and the bytes that say it."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gateway.errors import GatewayError
+from gateway.links import Links
 from gateway.reasons import Reason
 
-_REQUEST_LINE: Final = re.compile(rb"[A-Z]+ (?:/[!-~]*|\*) HTTP/1\.1")
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_COLON: Final = b": "
 
 
-class Outbound(NamedTuple):
+class Outbound(msgspec.Struct, frozen=True):
     """A request for a backend.
 
     Attributes:
@@ -22,6 +25,7 @@ class Outbound(NamedTuple):
             and None is not.
         read_timeout: seconds, in place of the upstream's.
         request_id: named in the answer to the client.
+        links: how links of the answer are told to the client; None as they are.
     """
 
     method: str
@@ -31,6 +35,7 @@ class Outbound(NamedTuple):
     length: int | None = None
     read_timeout: float | None = None
     request_id: str = ""
+    links: Links | None = None
 
     def head(self) -> bytes:
         """Returns request line and headers as they are sent, with the framing that fits the body.
@@ -40,11 +45,12 @@ class Outbound(NamedTuple):
         Raises:
             GatewayError: a part of it would be read as something else.
         """
-        first = b"%s %s HTTP/1.1" % (self.method.encode(), self.target)
-        if not _REQUEST_LINE.fullmatch(first):
+        method, target = self.method.encode(), self.target
+        plain = target[:1] == b"/" or target == b"*"
+        if not (plain and method.isalpha() and method.isupper()) or target.translate(None, _VISIBLE):
             raise GatewayError(Reason.BAD_TARGET, "a request line with two readings")
-        lines = [first]
-        lines += [b"%s: %s" % pair for pair in self.headers]
+        lines = [b"%b %b HTTP/1.1" % (method, target)]
+        lines.extend(map(_COLON.join, self.headers))
         if isinstance(self.body, bytes):
             lines.append(b"content-length: %d" % len(self.body))
         elif self.length is not None:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from gateway.outbox import Outbox
 from gateway.upstream.connection import Connection
 from gateway.upstream.errors import UpstreamBusyError, UpstreamDownError, UpstreamSlowError
 from gateway.upstream.settings import UpstreamSettings
@@ -40,6 +41,7 @@ class Pool:
         self._settings = settings
         self._endpoint = settings.endpoint
         self._tls = _tls(settings) if self._endpoint.tls else None
+        self._outbox = Outbox(asyncio.get_running_loop())
         self._taken = 0
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -175,7 +177,7 @@ class Pool:
 
     async def _connect(self) -> Connection:
         """Makes a connection in a place that is taken already; gives the place back if it cannot."""
-        connection = Connection(self._lost)
+        connection = Connection(self._lost, self._outbox)
         try:
             await self.dial(lambda: connection)
         except BaseException:
