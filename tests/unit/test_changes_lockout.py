@@ -137,3 +137,21 @@ def test_a_domain_without_an_active_admin_has_nobody_to_keep(lists: Store) -> No
         changes.create_domain(session, "Empty", id_="empty")
         changes.allow_network(session, "empty", "192.0.2.1", guard=SOMEBODY)
         changes.set_allow_list(session, "empty", enabled=True, guard=SOMEBODY)
+
+
+def test_joining_and_leaving_a_group_with_a_list_are_changes(lists: Store) -> None:
+    """A group's list may shut its new member out, or have been all that let the member in."""
+    with change(lists) as session:
+        changes.create_group(session, "main", "Far", id_="far")
+        changes.allow_network(session, "main", "203.0.113.0/24", group_id="far")
+    refused(lists, changes.ConflictError, changes.add_member, "far", "ada", guard=ADA)
+    with change(lists) as session:
+        changes.add_member(session, "far", "ben", guard=ADA)
+        changes.add_member(session, "far", "ada", guard=None)
+    there = changes.Guard(canonical_address("203.0.113.5"), "ada", "app")
+    refused(lists, changes.ConflictError, changes.remove_member, "far", "ada", guard=there)
+    refused(lists, changes.ConflictError, changes.delete_group, "far", guard=there)
+    with change(lists) as session:
+        changes.remove_member(session, "far", "ben", guard=there)
+        changes.remove_member(session, "far", "ada", guard=ADA)
+        changes.delete_group(session, "far", guard=ADA)

@@ -42,19 +42,6 @@ def test_roles_are_given_and_taken(mediagate: CommandLine) -> None:
     assert mediagate.ok("group", "take", "editors", "can_search") == "nothing to change\n"
 
 
-def test_members_join_and_leave(mediagate: CommandLine) -> None:
-    """Users are named by e-mail; the group's card lists them."""
-    mediagate.ok("user", "add", "stan@example.org")
-
-    assert (
-        mediagate.ok("group", "join", "editors", ADA, "stan@example.org")
-        == f"{ADA}, stan@example.org joined editors\n"
-    )
-    assert mediagate.json("group", "show", "editors")["members"] == [ADA, "stan@example.org"]
-    assert mediagate.ok("group", "leave", "editors", ADA) == f"{ADA} left editors\n"
-    assert "members      stan@example.org" in mediagate.ok("group", "show", "editors")
-
-
 def test_one_unknown_name_undoes_the_whole_command(mediagate: CommandLine) -> None:
     """Nobody joins if one of those named does not exist."""
     said = mediagate.fails("group", "join", "editors", ADA, "eve@example.org")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from gateway.cli import naming
 from gateway.cli.desk import Desk, desk_of
 from gateway.cli.failures import CommandError
-from gateway.cli.options import DomainOption, GroupArgument, examples
+from gateway.cli.options import DomainOption, ForceOption, GroupArgument, examples, guard_of
 from gateway.cli.policy_store import placed
 from gateway.cli.text import card, table
 from gateway.settings.reading import nearest
@@ -19,9 +19,6 @@ from models.tables import Group
 
 RolesArgument = Annotated[
     list[str], typer.Argument(metavar="ROLE...", help="Roles, as in can_read_assets.", show_default=False)
-]
-UsersArgument = Annotated[
-    list[str], typer.Argument(metavar="USER...", help="E-mails or ids.", show_default=False)
 ]
 Description = Annotated[
     str | None, typer.Option("--description", metavar="TEXT", help="What it is for.", show_default=False)
@@ -43,10 +40,9 @@ def add_to(app: typer.Typer) -> None:
     groups.command("remove")(remove)
     groups.command("give", epilog=examples("mediagate group give editors can_read_assets can_search"))(give)
     groups.command("take", epilog=examples("mediagate group take editors can_delete_assets"))(take)
-    groups.command("join", epilog=examples("mediagate group join editors stan@example.org bea@example.org"))(
-        join
-    )
-    groups.command("leave", epilog=examples("mediagate group leave editors stan@example.org"))(leave)
+    from gateway.cli import members
+
+    members.add_commands_to(groups)
     app.add_typer(groups)
 
 
@@ -119,13 +115,15 @@ def set_(
     desk.tell(document, f"changed {_spoken(found)} {found.name}")
 
 
-def remove(context: typer.Context, group: GroupArgument, *, domain: DomainOption = None) -> None:
+def remove(
+    context: typer.Context, group: GroupArgument, *, force: ForceOption = False, domain: DomainOption = None
+) -> None:
     """Removes a group with its roles, members, networks and entries."""
     desk = desk_of(context)
     with desk.writing() as commit:
         found = naming.the_group(commit.session, group, domain)
         document = described(commit.session, found)
-        changes.delete_group(commit.session, found.id)
+        changes.delete_group(commit.session, found.id, guard=guard_of(force=force))
     desk.tell(document, f"removed {_spoken(found)} {document['name']}")
 
 
@@ -134,36 +132,14 @@ def give(
 ) -> None:
     """Gives roles to a group."""
     check_roles(desk_of(context), roles)
-    _each(context, group, domain, roles, changes.give_role, "{group} now gives {names}")
+    for_each(context, group, domain, roles, changes.give_role, "{group} now gives {names}")
 
 
 def take(
     context: typer.Context, group: GroupArgument, roles: RolesArgument, *, domain: DomainOption = None
 ) -> None:
     """Takes roles from a group."""
-    _each(context, group, domain, roles, changes.take_role, "{group} no longer gives {names}")
-
-
-def join(
-    context: typer.Context, group: GroupArgument, users: UsersArgument, *, domain: DomainOption = None
-) -> None:
-    """Makes users members of a group."""
-
-    def add_member(session: Session, group_id: str, user: str) -> bool:
-        return changes.add_member(session, group_id, _member(session, group_id, user))
-
-    _each(context, group, domain, users, add_member, "{names} joined {group}")
-
-
-def leave(
-    context: typer.Context, group: GroupArgument, users: UsersArgument, *, domain: DomainOption = None
-) -> None:
-    """Takes users out of a group."""
-
-    def remove_member(session: Session, group_id: str, user: str) -> bool:
-        return changes.remove_member(session, group_id, _member(session, group_id, user))
-
-    _each(context, group, domain, users, remove_member, "{names} left {group}")
+    for_each(context, group, domain, roles, changes.take_role, "{group} no longer gives {names}")
 
 
 def described(session: Session, group: Group) -> dict[str, Any]:
@@ -205,12 +181,7 @@ def _spoken(group: Group) -> str:
     return group.kind.lower().replace("_", " ")
 
 
-def _member(session: Session, group_id: str, user: str) -> str:
-    group = naming.the_group(session, group_id)
-    return naming.the_user(session, user, group.domain_id).id
-
-
-def _each(
+def for_each(
     context: typer.Context,
     group: str,
     domain: str | None,

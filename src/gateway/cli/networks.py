@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
-from gateway.cli.options import DomainOption, examples
+from gateway.cli.options import DomainOption, ForceOption, examples, guard_of
 from gateway.cli.text import table
 from models import changes, directory
-from models.networks import AddressError, canonical_address
 from models.records import AllowListRule
 from models.tables import Application, Group, Network, SystemDomain, User
 
@@ -38,9 +37,6 @@ KeepOption = Annotated[
         help="Refuse if no active admin could come in from here.",
         show_default=False,
     ),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Do it even if no admin could come in from anywhere.")
 ]
 COLUMNS = ("cidr", "for", "app", "note")
 
@@ -89,7 +85,7 @@ def add(  # noqa: PLR0913 - one for each option
     domain: DomainOption = None,
 ) -> None:
     """Allows a network, for everybody, for a group or for a user; it counts while the lists are on."""
-    desk, guard = desk_of(context), _guard(keep, force=force)
+    desk, guard = desk_of(context), guard_of(keep, force=force)
     with desk.writing() as commit:
         place = _place(commit.session, domain, group, user, app)
         row = changes.allow_network(
@@ -112,7 +108,7 @@ def remove(  # noqa: PLR0913 - one for each option
     domain: DomainOption = None,
 ) -> None:
     """Takes a network off a list. An empty list restricts nobody."""
-    desk, guard = desk_of(context), _guard(keep, force=force)
+    desk, guard = desk_of(context), guard_of(keep, force=force)
     with desk.writing() as commit:
         place = _place(commit.session, domain, group, user, app)
         gone = changes.disallow_network(commit.session, place.domain.id, cidr, guard=guard, **place.line)
@@ -149,7 +145,7 @@ def on(
     domain: DomainOption = None,
 ) -> None:
     """Turns the allow-lists on: who comes from elsewhere is refused, admins too."""
-    _switch(context, domain, _guard(keep, force=force), enabled=True)
+    _switch(context, domain, guard_of(keep, force=force), enabled=True)
 
 
 def off(context: typer.Context, *, domain: DomainOption = None) -> None:
@@ -175,7 +171,7 @@ def rule(
     domain: DomainOption = None,
 ) -> None:
     """Says how the lists of domain, groups and users combine: the most specific that has entries decides, or each must admit."""
-    desk, guard = desk_of(context), _guard(keep, force=force)
+    desk, guard = desk_of(context), guard_of(keep, force=force)
     with desk.writing() as commit:
         home = naming.the_domain(commit.session, domain)
         changes.set_allow_list_rule(commit.session, home.id, rule_, guard=guard)
@@ -219,13 +215,3 @@ def _place(
         application_id=application.id if application else None,
     )
     return _Place(home, line, home_group.name if home_group else found.email if found else "")
-
-
-def _guard(keep: str | None, *, force: bool) -> changes.Guard | None:
-    if force and keep is not None:
-        raise typer.BadParameter("--keep asks for a check and --force for none: give one of them")
-    try:
-        address = canonical_address(keep) if keep is not None else None
-    except AddressError as error:
-        raise typer.BadParameter(str(error)) from error
-    return None if force else changes.Guard(address)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError, InvalidError
+from models.changes.lockout import ANY_ADMIN, Guard, refuse_lockout
 from models.changes.names import (
     checked_choice,
     checked_id,
@@ -25,6 +26,7 @@ from models.changes.names import (
     shown,
 )
 from models.changes.rows import add, remove, the_domain, the_group
+from models.networks import UNRESTRICTED
 from models.records import GroupKind
 from models.tables import AclEntry, Group, GroupRole, Membership, Network, PrincipalKind, User
 
@@ -78,11 +80,11 @@ def update_group(
     return group
 
 
-def delete_group(session: Session, group_id: str) -> None:
-    """Deletes a group with all that speaks of it (rule 2). Its members may then be admitted from more networks.
+def delete_group(session: Session, group_id: str, *, guard: Guard | None = ANY_ADMIN) -> None:
+    """Deletes a group with all that speaks of it (rule 2), its allow-list included.
 
     Raises:
-        ConflictError: it is the primary group of a user.
+        ConflictError: it is the primary group of a user, or the guard would be locked out (`models.changes.lockout`).
         UnknownError: there is no such group.
     """
     group = the_group(session, group_id)
@@ -91,6 +93,7 @@ def delete_group(session: Session, group_id: str) -> None:
         raise ConflictError(
             f"{shown(group.name)} is the primary group of {shown(primary_of)}: give that user another first"
         )
+    refuse_lockout(session, group.domain_id, guard, f"group:{group_id}", networks=UNRESTRICTED)
     entries = select(AclEntry).where(
         AclEntry.principal_kind == PrincipalKind.GROUP, AclEntry.principal_id == group_id
     )

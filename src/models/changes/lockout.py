@@ -1,8 +1,8 @@
-"""Keeping somebody let in by the allow-lists that somebody changes.
+"""Keeping somebody let in by the allow-lists that somebody changes, or whose groups somebody changes.
 
 Rules:
 
-1. Who changes lists and could come in before can afterwards, from the same address with the same application. Nothing is
+1. Who changes them and could come in before can afterwards, from the same address with the same application. Nothing is
    asked of who was locked out before: each step of a repair may be taken.
 2. Of a change that nobody's address is known of it is asked that some active admin of the domain, if one could come in before
    from anywhere, still can from somewhere: two lists that must both admit may have nothing in common.
@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError
+from models.changes.rows import the_domain
 from models.loading import load
 from models.networks import NetworkSet
 from models.records import DomainRecord, Facts, GroupRecord, Record, UserRecord, UserStatus
@@ -74,11 +75,13 @@ def refuse_lockout(
     Raises:
         ConflictError: nobody whom the guard names could come in any more.
     """
-    if guard is None:
+    binds = values.get("allow_list_enabled", the_domain(session, domain_id).allow_list_enabled)
+    if guard is None or not binds:
         return
     users = _users(session, domain_id, guard)
     session.flush()
-    stored = load(session.connection(), None, [changed, *users]).records
+    groups = [f"group:{id_}" for id_ in values.get("group_ids", ())]
+    stored = load(session.connection(), None, [changed, *users, *groups]).records
     record = stored[changed]
     if not isinstance(record, DomainRecord | GroupRecord | UserRecord):
         return
