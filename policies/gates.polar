@@ -17,16 +17,18 @@ gate("signed-in", subject, _action, _resource, request) if
 gate("user-status", subject, _action, _resource, request) if
     subject.is_active() or request.open_to_all();
 
-# The user's system domain works.
+# The user's system domain works. In a frozen one everybody may still read, in one that is deactivated nobody does anything.
 gate("domain", subject, _action, _resource, request) if
     subject.in_working_domain() or request.open_to_all();
+gate("domain", subject, action, _resource, _request) if
+    reads(action) and subject.in_frozen_domain();
 
 # The client's address is on the allow-list that applies to the user. This binds admins too.
 gate("network", subject, _action, _resource, request) if
     subject.admitted_from(request) or request.open_to_all();
 
-# The groups of the user give every role that the route demands, as far as the user's type may hold them.
-# Admins hold all roles. An object owner needs none to change who has access.
+# The user holds every role that the route demands: from groups, or all but what role groups take away, as the domain
+# says, and never more than the user's type may hold. Admins hold all roles. An object owner needs none to change who has access.
 gate("role", subject, _action, _resource, request) if
     subject.is_admin() or request.roles_held_by(subject) or request.open_to_all();
 gate("role", subject, "change-acl", resource, _request) if

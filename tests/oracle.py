@@ -33,9 +33,10 @@ class Oracle:
         if user.get("status", "ACTIVE") != "ACTIVE":
             return False, "user-status"
         domain = self.domains[user.get("domain", self.first)]
-        if domain.get("status", "ACTIVE") not in ("ACTIVE", "WARNING"):
+        frozen = domain.get("status") == "FROZEN" and case["does"] in ("read", "list", "download")
+        if domain.get("status", "ACTIVE") not in ("ACTIVE", "WARNING") and not frozen:
             return False, "domain"
-        if not self.address_is_fine(user, domain, case.get("from", "10.0.0.1")):
+        if not self.address_is_fine(user, domain, case):
             return False, "network"
         admin = user.get("admin", False) and user.get("type") == "POWER"
         owner = what is not None and self.objects.get(what, {}).get("owner") == case["who"]
@@ -68,17 +69,29 @@ class Oracle:
             return True, "inherited-acl"
         return (True, "by-role") if what is None else (False, "no-grant")
 
-    def address_is_fine(self, user: dict[str, Any], domain: dict[str, Any], address: str) -> bool:
-        if not domain.get("allow_list"):
-            return True
-        own = [net for group in user.get("groups", ()) for net in self.groups[group].get("networks", ())]
-        allowed = own or domain.get("networks", ())
-        ip = ipaddress.ip_address(address)
+    def address_is_fine(self, user: dict[str, Any], domain: dict[str, Any], case: dict[str, Any]) -> bool:
+        ip = ipaddress.ip_address(case.get("from", "10.0.0.1"))
         ip = getattr(ip, "ipv4_mapped", None) or ip
-        return not allowed or any(ip in ipaddress.ip_network(net) for net in allowed)
+        groups = [self.groups[name] for name in user.get("groups", ())]
+        levels = [self.lines(some, case.get("app", "app")) for some in ([user], groups, [domain])]
+        binding = [lines for lines in levels if lines] if domain.get("allow_list") else []
+        if domain.get("allow_list_rule") != "EVERY_LEVEL":
+            binding = binding[:1]
+        return all(any(ip in ipaddress.ip_network(net) for net in lines) for lines in binding)
+
+    def lines(self, whose: list[dict[str, Any]], app: str) -> list[str]:
+        found = [line for entry in whose for line in entry.get("networks", ())]
+        plain = [line if isinstance(line, dict) else {"cidr": line, "app": app} for line in found]
+        return [line["cidr"] for line in plain if line["app"] == app]
 
     def holds(self, user: dict[str, Any], role: str) -> bool:
-        given = any(role in self.groups[group].get("roles", ()) for group in user.get("groups", ()))
+        narrowing = self.domains[user.get("domain", self.first)].get("role_model") == "ROLE_GROUPS"
+        kind = "ROLE_GROUP" if narrowing else "GROUP"
+        groups = [self.groups[name] for name in user.get("groups", ())]
+        named = [
+            one for group in groups if group.get("kind", "GROUP") == kind for one in group.get("roles", ())
+        ]
+        given = role in named or (narrowing and not named)
         return given and RANK[user.get("type", "STANDARD")] >= RANK[self.floor.get(role, "POWER")]
 
     def path(self, name: str) -> list[str]:

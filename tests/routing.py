@@ -11,7 +11,13 @@ from gateway.reasons import Reason
 from gateway.routes import Operation, RouteTable
 from models.networks import NetworkSet
 
-ROLES: Mapping[str, object] = {"can_read_assets": 1, "can_write_assets": 1, "can_write_files": 1}
+ROLES: Mapping[str, object] = {
+    "can_read_assets": 1,
+    "can_write_assets": 1,
+    "can_write_files": 1,
+    "web_can_upload": 1,
+}
+GUI_ONLY = ("web_can_upload",)
 OBJECTS = """
 upstream: media
 objects:
@@ -49,7 +55,9 @@ def write_maps(folder: Path, maps: Mapping[str, str]) -> Path:
 def table(folder: Path, *maps: str, upstreams: Collection[str] | None = ("media", "other")) -> RouteTable:
     """Returns the table of maps, which are called a.yaml, b.yaml and so on."""
     named = {f"{chr(97 + at)}.yaml": text for at, text in enumerate(maps)}
-    return RouteTable.load(write_maps(folder, named), known_roles=ROLES, upstreams=upstreams)
+    return RouteTable.load(
+        write_maps(folder, named), known_roles=ROLES, gui_only=GUI_ONLY, upstreams=upstreams
+    )
 
 
 def rows(text: str) -> str:

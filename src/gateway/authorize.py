@@ -88,7 +88,7 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
             MissingFactError: a fact is not at hand (rule 4).
         """
         row, facts = operation.row, self.facts
-        request = Request(client, now, row.roles, row.anonymous)
+        request = Request(client, now, row.roles, row.anonymous, identity.application_id)
         subject = Subject(facts, identity.user, self.role_floor)
         judged: list[Judged] = []
         for target in operation.targets or _HOME:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-import yaml
-
+from gateway.capabilities import read_capabilities
+from gateway.cells import cells_of
 from gateway.errors import ConfigurationError, PolicyFileError
 from gateway.policy import Policy
 from gateway.policy.lint import errors_of, lint
+from gateway.roles import Role, floor_of, gui_only_of, read_roles
 from gateway.routes import RouteTable
-from gateway.scenarios import Scenario, load_scenarios
+from gateway.scenarios import Scenario, load_scenarios, scenario_of
 from models.records import UserType
 
 MAX_FILE: Final = 1_048_576
@@ -28,7 +29,14 @@ MAX_FILE: Final = 1_048_576
 MAX_NESTING: Final = 200
 """Brackets within brackets; Oso's parser ends the process at some 10,000."""
 T = TypeVar("T")
-_PATTERNS: Final = ("*.polar", "roles.yaml", "routes/*.yaml", "scenarios/*.yaml", "scenarios/own/*.yaml")
+_PATTERNS: Final = (
+    "*.polar",
+    "roles.yaml",
+    "capabilities.yaml",
+    "routes/*.yaml",
+    "scenarios/*.yaml",
+    "scenarios/own/*.yaml",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +79,23 @@ def load_bundle(
         ConfigurationError: something is wrong; carries every problem.
     """
     problems: list[str] = []
-    role_floor = _tried(problems, read_role_floor, folder) or {}
+    roles = _tried(problems, read_roles, folder) or {}
+    role_floor, gui_only = floor_of(roles), gui_only_of(roles)
 
     def load_policy(place: Path) -> Policy:
-        return Policy(polar_sources(place, max_file)) if proved else read_policy(place, max_file)
+        return Policy(polar_sources(place, max_file)) if proved else read_policy(place, max_file, gui_only)
 
     policy = _tried(problems, load_policy, folder)
-    scenarios = [] if proved else _tried(problems, load_scenarios, folder / "scenarios") or []
+
+    def load_guards(place: Path) -> list[Scenario]:
+        return [] if proved else read_scenarios(place, roles)
+
+    scenarios = _tried(problems, load_guards, folder) or []
 
     def load_routes(routes: Path) -> RouteTable:
-        return RouteTable.load(routes, known_roles=role_floor, upstreams=upstreams, prefix=prefix)
+        return RouteTable.load(
+            routes, known_roles=role_floor, gui_only=gui_only, upstreams=upstreams, prefix=prefix
+        )
 
     routes = _tried(problems, load_routes, folder / "routes")
     if policy is not None and routes is not None:
@@ -88,6 +103,25 @@ def load_bundle(
     if problems or policy is None or routes is None:
         raise ConfigurationError(problems)
     return Bundle(bundle_digest(folder), policy, routes, role_floor, tuple(scenarios))
+
+
+def read_scenarios(folder: Path, roles: Mapping[str, Role]) -> list[Scenario]:
+    """Returns what the folder says must be allowed and refused: its scenarios, and the cells of its table of capabilities.
+
+    Raises:
+        PolicyFileError: something is malformed, or the table contradicts the catalogue `roles`; carries every problem.
+    """
+    problems: list[str] = []
+    scenarios = _tried(problems, load_scenarios, folder / "scenarios") or []
+
+    def load_table(place: Path) -> list[Scenario]:
+        cells = cells_of(read_capabilities(place, roles))
+        return [scenario_of(name, content, folder="") for name, content in cells]
+
+    cells = _tried(problems, load_table, folder) or [] if roles else []
+    if problems:
+        raise PolicyFileError(problems)
+    return [*cells, *scenarios]
 
 
 def bundle_paths(folder: Path) -> dict[str, Path]:
@@ -119,14 +153,14 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
     return [folder / pattern] if os.path.lexists(folder / pattern) else []
 
 
-def read_policy(folder: Path, max_file: int = MAX_FILE) -> Policy:
-    """Loads the folder's Polar files, if the lint finds no error in them.
+def read_policy(folder: Path, max_file: int = MAX_FILE, gui_only: Collection[str] = ()) -> Policy:
+    """Loads the folder's Polar files, if the lint finds no error in them; `gui_only` are roles that no rule may name.
 
     Raises:
         PolicyFileError: there are none, or they cannot be loaded.
     """
     sources = polar_sources(folder, max_file)
-    if problems := errors_of(lint(sources)):
+    if problems := errors_of(lint(sources, gui_only=gui_only)):
         raise PolicyFileError(problems)
     return Policy(sources)
 
@@ -145,22 +179,6 @@ def polar_sources(folder: Path, max_file: int = MAX_FILE) -> dict[str, str]:
     if not sources:
         raise PolicyFileError([f"{folder}: no *.polar file here: `mediagate init` writes the shipped ones"])
     return sources
-
-
-def read_role_floor(folder: Path) -> dict[str, UserType]:
-    """Returns the catalogue `roles.yaml`: role → the lowest user type that may hold it.
-
-    Raises:
-        PolicyFileError: it is missing or malformed.
-    """
-    path = folder / "roles.yaml"
-    try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-        return {role: UserType(kind) for kind, roles in data.items() for role in roles}
-    except OSError as error:
-        raise PolicyFileError([f"{path}: {error.strerror}"]) from error
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise PolicyFileError([f"roles.yaml: write lists of roles under user types: {error}"]) from error
 
 
 def too_large(name: str, bound: int) -> str:

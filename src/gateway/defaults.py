@@ -13,7 +13,7 @@ from typing import Final
 from gateway.shipped import shipped_policies
 
 RECORD: Final = ".shipped.json"
-_PATTERNS: Final = ("*.polar", "*.md", "roles.yaml", "scenarios/*.yaml")
+_PATTERNS: Final = ("*.polar", "*.md", "roles.yaml", "capabilities.yaml", "scenarios/*.yaml")
 
 
 @dataclass(frozen=True, slots=True)

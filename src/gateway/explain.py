@@ -23,7 +23,7 @@ MAX_LOADS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What to explain: may `user_id` (None: nobody) do `action` with `object`, from `address`, at `at`?"""
+    """What to explain: may `user_id` (None: nobody) do `action` with `object`, from `address`, at `at`, with a token of an application?"""
 
     user_id: str | None
     action: str
@@ -31,6 +31,7 @@ class Ask:
     address: IPAddress
     at: datetime
     roles: tuple[str, ...] = ()
+    application_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _explained(bundle: Bundle, facts: _Loaded, ask: Ask) -> Explanation:
     user = facts.get(f"user:{ask.user_id}") if ask.user_id is not None else None
     if ask.user_id is not None and not isinstance(user, UserRecord):
         raise LookupError(f"no user has the id `{ask.user_id}`")
-    request = Request(ask.address, ask.at, roles=ask.roles)
+    request = Request(ask.address, ask.at, roles=ask.roles, application=ask.application_id)
     authorizer = Authorizer(bundle.policy, facts, bundle.role_floor)
     target = Target(ask.action, ask.object)
     question = authorizer.question(user if isinstance(user, UserRecord) else None, target, request)

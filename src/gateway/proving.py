@@ -11,9 +11,7 @@ from gateway.authorize import Authorizer
 from gateway.policy import Decision, Policy, Question, Step
 from gateway.routes import Target
 from gateway.scenarios import Case, Scenario
-from models.networks import canonical_address
 from models.records import UserRecord, UserType
-from models.vocabulary import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Failure:
     """A case that was answered otherwise.
 
     Attributes:
-        place: the scenario's file.
+        place: where the scenario stands in the bundle.
         asked: the case in words.
         wanted: what the scenario says.
         got: what was answered.
@@ -42,7 +40,7 @@ class Failure:
     def line(self) -> str:
         """The failure in one line."""
         why = f" ({self.detail})" if self.detail else ""
-        return f"scenarios/{self.place}: {self.asked}: must be {self.wanted}, is {self.got}{why}"
+        return f"{self.place}: {self.asked}: must be {self.wanted}, is {self.got}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def failure_of(
     """Returns how a case fails; None if it is answered as the scenario says."""
     record = scenario.facts.get(f"user:{case.who}")
     user = record if isinstance(record, UserRecord) else None
-    request = Request(canonical_address(case.address), case.at, roles=case.roles, anonymous=case.open_to_all)
+    request = case.request()
     authorizer, target = Authorizer(policy, scenario.facts, role_floor), Target(case.does, case.what)
     question = authorizer.question(user, target, request)
     wanted = _said(case.because, allowed=case.allowed)
@@ -89,7 +87,7 @@ def _failure(
 ) -> Failure:
     steps = tuple(policy.explain(question))
     return Failure(
-        place=scenario.place,
+        place=scenario.where,
         asked=f"{case.who} {case.does} {case.what or 'in the own domain'}",
         wanted=_said(case.because, allowed=case.allowed),
         got=_said(decision.reason, allowed=decision.allowed),

@@ -4,9 +4,9 @@ A scenario file:
 
     says: members of a group that may only read, read and do nothing else
     facts:
-      domains: {studio: {}}                      # status, allow_list (a switch), networks
-      groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}
-      users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain
+      domains: {studio: {}}                      # status, role_model, allow_list (a switch), allow_list_rule, networks
+      groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}   # kind
+      users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email, networks
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
       acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]
     allow:
@@ -16,7 +16,8 @@ A scenario file:
       - {who: nobody, does: read, what: asset:clip, because: signed-in}
 
 `who: nobody` is an anonymous caller. `what` may be left out: the caller's own domain. `from` is the client's address
-(10.0.0.1 if left out), `at` the time (noon UTC of a day), `roles` what the route demands, `open: true` a route open to all.
+(10.0.0.1 if left out), `at` the time (noon UTC of a day), `roles` what the route demands, `open: true` a route open to all, `app` the
+application (`app` if left out). An entry of `networks` may be for one application: {cidr: 10.1.0.0/16, app: player}.
 A domain that is left out is the first one named, or `home`.
 
 Shipped scenarios stand in `scenarios/`, the operator's own in `scenarios/own/`. An own one may stand in for a shipped one that is
@@ -36,23 +37,36 @@ import yaml
 
 from gateway.errors import PolicyFileError
 from gateway.policy.words import nearest
-from models.networks import NetworkSet, canonical_network
+from models.networks import AllowList, canonical_address, canonical_network
 from models.records import (
+    AllowListRule,
     DomainRecord,
     DomainStatus,
     Facts,
+    GroupKind,
     GroupRecord,
     ObjectKey,
     ObjectRecord,
     Permission,
     Record,
+    RoleModel,
     UserRecord,
     UserStatus,
     UserType,
 )
+from models.vocabulary import Request
 
 NOBODY: Final = "nobody"
 OWN: Final = "own/"
+APP: Final = "app"
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "domains": frozenset(("status", "role_model", "allow_list", "allow_list_rule", "networks")),
+    "groups": frozenset(("domain", "kind", "roles", "networks")),
+    "users": frozenset(("domain", "email", "type", "status", "admin", "groups", "networks")),
+    "objects": frozenset(("domain", "owner", "in")),
+    "acl": frozenset(("object", "to", "may", "propagates")),
+}
+"""What may be said of each thing in the facts."""
 _NOON: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
@@ -67,8 +81,19 @@ class Case:
     address: str
     at: datetime
     open_to_all: bool
+    app: str
     allowed: bool
     because: str
+
+    def request(self) -> Request:
+        """Returns the request as the policy is asked about it."""
+        return Request(
+            canonical_address(self.address),
+            self.at,
+            roles=self.roles,
+            anonymous=self.open_to_all,
+            application=self.app,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +101,14 @@ class Scenario:
     """A scenario as loaded.
 
     Attributes:
-        place: the file's name.
+        place: the file's name below `folder`.
         says: what it shows, in a sentence.
         raw: its facts as written, for those who build a world of their own from them.
         facts: its facts as records; a key that is not in it does not exist.
         cases: its expectations.
         overrides: the shipped scenario that it stands in for; empty if none.
         because: why.
+        folder: where it stands in the bundle; empty for what is made of another file.
     """
 
     place: str
@@ -92,6 +118,12 @@ class Scenario:
     cases: tuple[Case, ...]
     overrides: str = ""
     because: str = ""
+    folder: str = "scenarios/"
+
+    @property
+    def where(self) -> str:
+        """Where it stands in the bundle, for messages."""
+        return f"{self.folder}{self.place}"
 
     @property
     def is_own(self) -> bool:
@@ -166,8 +198,8 @@ def _override_problems(scenarios: list[Scenario], shipped: Collection[str]) -> I
         seen.setdefault(name, place)
 
 
-def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
-    """Returns the scenario that a file's content describes.
+def scenario_of(place: str, data: dict[str, Any], folder: str = "scenarios/") -> Scenario:
+    """Returns the scenario that a file's content describes; `folder` and `place` say where it stands.
 
     Raises:
         ValueError, KeyError, TypeError: the content is not a scenario.
@@ -175,6 +207,7 @@ def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
     if unknown := set(data) - {"says", "facts", "allow", "refuse", "overrides", "because"}:
         raise ValueError(f"unknown words {sorted(unknown)}")
     raw = data.get("facts") or {}
+    _check_words(raw)
     cases = [_case(entry, allowed=True) for entry in data.get("allow") or ()]
     cases += [_case(entry, allowed=False) for entry in data.get("refuse") or ()]
     if not cases:
@@ -183,11 +216,22 @@ def scenario_of(place: str, data: dict[str, Any]) -> Scenario:
     overrides, because = data.get("overrides", ""), data.get("because", "")
     if not isinstance(overrides, str) or not isinstance(because, str):
         raise TypeError("`overrides` and `because` are texts")
-    return Scenario(place, data["says"], raw, facts, tuple(cases), overrides, because)
+    return Scenario(place, data["says"], raw, facts, tuple(cases), overrides, because, folder)
+
+
+def _check_words(raw: Mapping[str, Any]) -> None:
+    """Raises ValueError for a word that the facts do not have: it would silently say nothing."""
+    if unknown := set(raw) - set(_WORDS):
+        raise ValueError(f"unknown words {sorted(unknown)} in the facts")
+    for section, words in _WORDS.items():
+        entries = raw.get(section) or {}
+        for entry in entries.values() if isinstance(entries, Mapping) else entries:
+            if unknown := set(entry) - words:
+                raise ValueError(f"unknown words {sorted(unknown)} in `{section}`")
 
 
 def _case(entry: dict[str, Any], *, allowed: bool) -> Case:
-    if unknown := set(entry) - {"who", "does", "what", "roles", "from", "at", "open", "because"}:
+    if unknown := set(entry) - {"who", "does", "what", "roles", "from", "at", "open", "app", "because"}:
         raise ValueError(f"unknown words {sorted(unknown)} in a case")
     return Case(
         who=entry["who"],
@@ -197,6 +241,7 @@ def _case(entry: dict[str, Any], *, allowed: bool) -> Case:
         address=entry.get("from", "10.0.0.1"),
         at=entry.get("at", _NOON),
         open_to_all=entry.get("open", False),
+        app=entry.get("app", APP),
         allowed=allowed,
         because=entry["because"],
     )
@@ -212,10 +257,18 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
             DomainStatus(entry.get("status", "ACTIVE")),
             entry.get("allow_list", False),
             _networks(entry),
+            RoleModel(entry.get("role_model", "GROUPS")) is RoleModel.ROLE_GROUPS,
+            AllowListRule(entry.get("allow_list_rule", "MOST_SPECIFIC")) is AllowListRule.EVERY_LEVEL,
         )
     for name, entry in (raw.get("groups") or {}).items():
-        roles = frozenset(entry.get("roles", ()))
-        records[f"group:{name}"] = GroupRecord(name, entry.get("domain", first), roles, _networks(entry))
+        roles, kind = frozenset(entry.get("roles", ())), GroupKind(entry.get("kind", "GROUP"))
+        records[f"group:{name}"] = GroupRecord(
+            name,
+            entry.get("domain", first),
+            roles if kind is GroupKind.GROUP else frozenset(),
+            _networks(entry),
+            roles if kind is GroupKind.ROLE_GROUP else frozenset(),
+        )
     for name, entry in (raw.get("users") or {}).items():
         records[f"user:{name}"] = UserRecord(
             name,
@@ -224,6 +277,7 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
             UserStatus(entry.get("status", "ACTIVE")),
             entry.get("admin", False),
             tuple(entry.get("groups", ())),
+            _networks(entry),
         )
     for name, entry in (raw.get("objects") or {}).items():
         key = ObjectKey.parse(name)
@@ -231,8 +285,17 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
     return records
 
 
-def _networks(entry: Mapping[str, Any]) -> NetworkSet:
-    return NetworkSet.of(canonical_network(network) for network in entry.get("networks", ()))
+def network_lines(entry: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Returns the lines of an allow-list as written: each network in one form, and its application or None for all."""
+    lines = [
+        line if isinstance(line, Mapping) else {"cidr": line, "app": None}
+        for line in entry.get("networks", ())
+    ]
+    return [(canonical_network(line["cidr"]), line["app"]) for line in lines]
+
+
+def _networks(entry: Mapping[str, Any]) -> AllowList:
+    return AllowList.of(network_lines(entry))
 
 
 def _object(key: ObjectKey, entry: Mapping[str, Any], first: str, acl: Any) -> ObjectRecord:  # noqa: ANN401 - YAML

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.changes import ConflictError, UnknownError
 from models.changes.names import shown
 from models.columns import is_storable
-from models.records import ObjectKey
+from models.records import GroupKind, ObjectKey, RoleModel
 from models.tables import (
     AclEntry,
     Application,
@@ -95,6 +95,13 @@ def list_domains(session: Session) -> Sequence[SystemDomain]:
     return session.scalars(select(SystemDomain).order_by(SystemDomain.name)).all()
 
 
+def list_domains_of(session: Session, email: str) -> Sequence[SystemDomain]:
+    """Returns the domains that have a user with this e-mail, by name."""
+    homes = select(User.domain_id).where(User.email == email)
+    found = select(SystemDomain).where(SystemDomain.id.in_(homes)).order_by(SystemDomain.name)
+    return session.scalars(found).all()
+
+
 def list_users(session: Session, domain_id: str | None = None) -> Sequence[User]:
     """Returns the users of a domain, or all, by e-mail."""
     return session.scalars(_within(select(User), User, domain_id).order_by(User.email, User.id)).all()
@@ -109,6 +116,22 @@ def list_roles(session: Session, group_id: str) -> Sequence[str]:
     """Returns the roles that a group gives, sorted."""
     roles = select(GroupRole.role).where(GroupRole.group_id == group_id)
     return session.scalars(roles.order_by(GroupRole.role)).all()
+
+
+def list_roles_of(session: Session, user: User) -> Sequence[str] | None:
+    """Returns the roles that come to a user as the domain's do, sorted and without the cap of the type; None for all."""
+    domain = session.get_one(SystemDomain, user.domain_id)
+    narrows = domain.role_model is RoleModel.ROLE_GROUPS
+    kind = GroupKind.ROLE_GROUP if narrows else GroupKind.GROUP
+    roles = (
+        select(GroupRole.role)
+        .distinct()
+        .join(Group, Group.id == GroupRole.group_id)
+        .join(Membership, Membership.group_id == Group.id)
+        .where(Membership.user_id == user.id, Group.kind == kind)
+    )
+    found = session.scalars(roles.order_by(GroupRole.role)).all()
+    return None if narrows and not found else found
 
 
 def list_members(session: Session, group_id: str) -> Sequence[User]:
@@ -171,9 +194,15 @@ def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
 
 
 def list_networks(session: Session, domain_id: str) -> Sequence[Network]:
-    """Returns the allow-lists of a domain: its own lines first, then those of its groups."""
-    lines = select(Network).where(Network.domain_id == domain_id)
-    return sorted(session.scalars(lines), key=lambda line: (line.group_id or "", line.cidr))
+    """Returns the allow-lists of a domain: its own lines first, then those of its groups, then of its users."""
+    lines = session.scalars(select(Network).where(Network.domain_id == domain_id))
+    return sorted(
+        lines,
+        key=lambda line: (
+            *(line.user_id or "", line.group_id or ""),
+            *(line.cidr, line.application_id or ""),
+        ),
+    )
 
 
 def list_intents(session: Session) -> Sequence[tuple[Intent, tuple[Hold, ...]]]:

@@ -18,15 +18,18 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.columns import is_storable
 from models.door import EVERYTHING
-from models.networks import NetworkSet
+from models.networks import UNRESTRICTED, AllowList
 from models.records import (
     MAX_ANCESTORS,
+    AllowListRule,
     DomainRecord,
+    GroupKind,
     GroupRecord,
     ObjectKey,
     ObjectRecord,
     Permission,
     Record,
+    RoleModel,
     TokenRecord,
     UserRecord,
 )
@@ -184,6 +187,7 @@ def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Reco
 
 def _load_users(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
     records.update((f"user:{id_}", None) for id_ in wanted.users)
+    networks = _allow_lists(connection, Network.user_id, wanted.users)
     groups: dict[str, list[str]] = defaultdict(list)
     members = select(Membership.user_id, Membership.group_id)
     for row in _rows(connection, members, Membership.user_id, wanted.users):
@@ -192,7 +196,7 @@ def _load_users(connection: Connection, wanted: Wanted, records: dict[str, Recor
     for row in _rows(connection, columns, User.id, wanted.users):
         group_ids = tuple(sorted(groups[row.id]))
         records[f"user:{row.id}"] = UserRecord(
-            row.id, row.domain_id, row.type, row.status, row.is_admin, group_ids
+            row.id, row.domain_id, row.type, row.status, row.is_admin, group_ids, networks[row.id]
         )
         wanted.groups.update(group_ids)
         wanted.domains.add(row.domain_id)
@@ -203,26 +207,54 @@ def _load_groups(connection: Connection, ids: set[str], records: dict[str, Recor
     roles: dict[str, set[str]] = defaultdict(set)
     for row in _rows(connection, select(GroupRole.group_id, GroupRole.role), GroupRole.group_id, ids):
         roles[row.group_id].add(row.role)
-    networks: dict[str, list[str]] = defaultdict(list)
-    for row in _rows(connection, select(Network.group_id, Network.cidr), Network.group_id, ids):
-        networks[row.group_id].append(row.cidr)
-    for row in _rows(connection, select(Group.id, Group.domain_id), Group.id, ids):
+    networks = _allow_lists(connection, Network.group_id, ids)
+    for row in _rows(connection, select(Group.id, Group.domain_id, Group.kind), Group.id, ids):
+        named = frozenset(roles[row.id])
         records[f"group:{row.id}"] = GroupRecord(
-            row.id, row.domain_id, frozenset(roles[row.id]), NetworkSet.of(networks[row.id])
+            row.id,
+            row.domain_id,
+            roles=named if row.kind is GroupKind.GROUP else frozenset(),
+            networks=networks[row.id],
+            narrows_to=named if row.kind is GroupKind.ROLE_GROUP else frozenset(),
         )
 
 
 def _load_domains(connection: Connection, ids: set[str], records: dict[str, Record | None]) -> None:
     records.update((f"domain:{id_}", None) for id_ in ids)
-    networks: dict[str, list[str]] = defaultdict(list)
-    lines = select(Network.domain_id, Network.cidr).where(Network.group_id.is_(None))
-    for row in _rows(connection, lines, Network.domain_id, ids):
-        networks[row.domain_id].append(row.cidr)
-    columns = select(SystemDomain.id, SystemDomain.status, SystemDomain.allow_list_enabled)
+    own = (Network.group_id.is_(None), Network.user_id.is_(None))
+    networks = _allow_lists(connection, Network.domain_id, ids, *own)
+    columns = select(
+        SystemDomain.id,
+        SystemDomain.status,
+        SystemDomain.allow_list_enabled,
+        SystemDomain.role_model,
+        SystemDomain.allow_list_rule,
+    )
     for row in _rows(connection, columns, SystemDomain.id, ids):
         records[f"domain:{row.id}"] = DomainRecord(
-            row.id, row.status, row.allow_list_enabled, NetworkSet.of(networks[row.id])
+            row.id,
+            row.status,
+            row.allow_list_enabled,
+            networks[row.id],
+            roles_narrow=row.role_model is RoleModel.ROLE_GROUPS,
+            every_level_binds=row.allow_list_rule is AllowListRule.EVERY_LEVEL,
         )
+
+
+def _allow_lists(
+    connection: Connection,
+    whose: InstrumentedAttribute[Any],
+    ids: set[str],
+    *conditions: ColumnElement[bool],
+) -> Mapping[str, AllowList]:
+    """Returns the allow-lists of those whom the column `whose` names, an empty one for whoever has no line."""
+    lines: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
+    query = select(whose.label("whose"), Network.cidr, Network.application_id).where(*conditions)
+    for row in _rows(connection, query, whose, ids):
+        lines[row.whose].append((row.cidr, row.application_id))
+    found: dict[str, AllowList] = defaultdict(lambda: UNRESTRICTED)
+    found.update((id_, AllowList.of(some)) for id_, some in lines.items())
+    return found
 
 
 def _load_objects(connection: Connection, asked: set[ObjectKey], records: dict[str, Record | None]) -> None:

@@ -7,6 +7,7 @@ Rules:
 2. What cannot be parsed is an error when it is written and matches nothing when it is asked.
 3. A network has no host bits (`10.0.0.1/8` is an error: the writer meant something else), an octet no leading zero.
 4. A list of any length is asked in the same time: one binary search.
+5. A line of an allow-list holds for all applications or for one; an application with lines of its own has the others too.
 """
 
 from bisect import bisect_right
@@ -96,3 +97,40 @@ class NetworkSet:
 
     def __bool__(self) -> bool:
         return bool(self.firsts)
+
+
+_NOWHERE = NetworkSet()
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Where requests may come from: lines for all applications and lines for one; without any it restricts nobody.
+
+    Attributes:
+        of_all: the networks for applications that have no lines of their own.
+        of_one: application → its own networks and those for all.
+    """
+
+    of_all: NetworkSet = _NOWHERE
+    of_one: Mapping[str, NetworkSet] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lines: Iterable[tuple[str, str | None]]) -> "AllowList":
+        """Returns the list of `lines`: a CIDR string as `canonical_network` gives it, and an application or None for all."""
+        by: dict[str | None, list[str]] = {}
+        for network, application in lines:
+            by.setdefault(application, []).append(network)
+        common = by.pop(None, [])
+        own = {name: NetworkSet.of([*common, *networks]) for name, networks in by.items() if name is not None}
+        return cls(NetworkSet.of(common), own)
+
+    def networks_for(self, application: str) -> NetworkSet:
+        """Returns the networks that bind requests of an application."""
+        return self.of_one.get(application, self.of_all)
+
+    def __bool__(self) -> bool:
+        return bool(self.of_all or self.of_one)
+
+
+UNRESTRICTED = AllowList()
+"""The list without a line, which most users and groups have."""

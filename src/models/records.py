@@ -22,7 +22,7 @@ from datetime import datetime
 from enum import IntFlag, StrEnum
 from typing import NamedTuple, Protocol
 
-from models.networks import NetworkSet
+from models.networks import UNRESTRICTED, AllowList
 
 MAX_ANCESTORS = 10_000
 """Ancestors one question may visit; a tree beyond it is a policy error, not a slow answer (law 10)."""
@@ -92,12 +92,40 @@ class UserStatus(StrEnum):
 
 
 class DomainStatus(StrEnum):
-    """Whether a system domain works; FROZEN and DEACTIVATED ones admit nobody for now."""
+    """Whether a system domain works: in a FROZEN one members only read, in a DEACTIVATED one they do nothing."""
 
     ACTIVE = "ACTIVE"
     WARNING = "WARNING"
     FROZEN = "FROZEN"
     DEACTIVATED = "DEACTIVATED"
+
+
+class RoleModel(StrEnum):
+    """How a domain's users come by their roles; the user type caps them in both.
+
+    GROUPS: from their groups, added up. ROLE_GROUPS: all that the type may hold, unless role groups narrow it.
+    """
+
+    GROUPS = "GROUPS"
+    ROLE_GROUPS = "ROLE_GROUPS"
+
+
+class AllowListRule(StrEnum):
+    """How the allow-lists that speak of a user combine: the user's own, those of the groups together, the domain's.
+
+    MOST_SPECIFIC: the first of them that has a line decides. EVERY_LEVEL: each of them that has a line must admit.
+    """
+
+    MOST_SPECIFIC = "MOST_SPECIFIC"
+    EVERY_LEVEL = "EVERY_LEVEL"
+
+
+class GroupKind(StrEnum):
+    """What a group is for. GROUP: roles and access. TEAM: access alone. ROLE_GROUP: roles alone, in domains that take them there."""
+
+    GROUP = "GROUP"
+    TEAM = "TEAM"
+    ROLE_GROUP = "ROLE_GROUP"
 
 
 class ObjectKey(NamedTuple):
@@ -147,27 +175,41 @@ class DomainRecord:
 
     Attributes:
         networks: bind everyone while `allow_list_enabled`.
-        is_working: whether members may act at all.
+        every_level_binds: whether each allow-list must admit, not only the most specific (`AllowListRule`).
+        roles_narrow: whether roles are those of the user type, narrowed by role groups (`RoleModel.ROLE_GROUPS`).
+        is_working: whether members may do what they otherwise may.
+        is_frozen: whether they may still read.
     """
 
     id: str
     status: DomainStatus = DomainStatus.ACTIVE
     allow_list_enabled: bool = False
-    networks: NetworkSet = field(default_factory=NetworkSet)
+    networks: AllowList = UNRESTRICTED
+    roles_narrow: bool = False
+    every_level_binds: bool = False
     is_working: bool = field(init=False, compare=False, repr=False)
+    is_frozen: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_working", self.status in (DomainStatus.ACTIVE, DomainStatus.WARNING))
+        object.__setattr__(self, "is_frozen", self.status is DomainStatus.FROZEN)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
-    """A group or team: roles for its members, and the networks they may come from."""
+    """A group, team or role group.
+
+    Attributes:
+        roles: what it gives its members where groups do; none if it is a team or role group.
+        networks: where its members may come from.
+        narrows_to: the roles that a role group leaves its members; empty if it narrows nothing.
+    """
 
     id: str
     domain_id: str
     roles: frozenset[str] = frozenset()
-    networks: NetworkSet = field(default_factory=NetworkSet)
+    networks: AllowList = UNRESTRICTED
+    narrows_to: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +219,7 @@ class UserRecord:
     Attributes:
         principals: the names under which ACL entries speak of the user: `user:ID`, then `group:ID` of each group, which
             is also the key of the group's record.
+        networks: the user's own allow-list.
         group_facts: the keys of the groups' records.
         domain_fact: the key of the domain's record.
     """
@@ -187,6 +230,7 @@ class UserRecord:
     status: UserStatus = UserStatus.ACTIVE
     is_admin: bool = False
     group_ids: tuple[str, ...] = ()
+    networks: AllowList = UNRESTRICTED
     principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
     group_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
     domain_fact: str = field(init=False, compare=False, repr=False)

@@ -21,14 +21,16 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueCons
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from models.columns import BYTEWISE, PermissionSet, UtcTime, choice
-from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
-
-
-class GroupKind(StrEnum):
-    """Whether a group is one of the legacy kind or a team; decisions treat them alike."""
-
-    GROUP = "GROUP"
-    TEAM = "TEAM"
+from models.records import (
+    AllowListRule,
+    DomainStatus,
+    GroupKind,
+    ObjectKey,
+    Permission,
+    RoleModel,
+    UserStatus,
+    UserType,
+)
 
 
 class PrincipalKind(StrEnum):
@@ -74,6 +76,8 @@ class Base(DeclarativeBase):
         UserType: choice(UserType),
         UserStatus: choice(UserStatus),
         DomainStatus: choice(DomainStatus),
+        AllowListRule: choice(AllowListRule),
+        RoleModel: choice(RoleModel),
         GroupKind: choice(GroupKind),
         PrincipalKind: choice(PrincipalKind),
         IntentKind: choice(IntentKind),
@@ -103,6 +107,8 @@ class SystemDomain(Base):
     name: Mapped[str] = mapped_column(unique=True)
     status: Mapped[DomainStatus] = mapped_column(default=DomainStatus.ACTIVE)
     allow_list_enabled: Mapped[bool] = mapped_column(default=False)
+    allow_list_rule: Mapped[AllowListRule] = mapped_column(default=AllowListRule.MOST_SPECIFIC)
+    role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
 
 
 class User(Base):
@@ -119,17 +125,21 @@ class User(Base):
     last_name: Mapped[str] = mapped_column(default="")
     description: Mapped[str] = mapped_column(default="")
     avatar_url: Mapped[str] = mapped_column(default="")
+    phone: Mapped[str] = mapped_column(default="")
+    hide_email: Mapped[bool] = mapped_column(default=False)
+    hide_phone: Mapped[bool] = mapped_column(default=False)
     type: Mapped[UserType] = mapped_column(default=UserType.STANDARD)
     status: Mapped[UserStatus] = mapped_column(default=UserStatus.ACTIVE)
     is_admin: Mapped[bool] = mapped_column(default=False)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    user_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
     primary_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
     created: Mapped[datetime]
     modified: Mapped[datetime]
 
 
 class Group(Base):
-    """A group of users, or a team: what roles and ACL entries are given to."""
+    """A group of users of one of the kinds of `GroupKind`."""
 
     __tablename__ = "groups"
     __facts__ = ("group:{id}",)
@@ -143,7 +153,7 @@ class Group(Base):
 
 
 class GroupRole(Base):
-    """One role that a group gives to its members."""
+    """One role that a group gives to its members, or to which a role group narrows them."""
 
     __tablename__ = "group_roles"
     __facts__ = ("group:{group_id}",)
@@ -267,14 +277,16 @@ class AclEntry(Base):
 
 
 class Network(Base):
-    """A line of an allow-list: the domain's where `group_id` is NULL, else that group's."""
+    """A line of an allow-list: a group's or user's, else the domain's; for one application or, where that is NULL, for all."""
 
     __tablename__ = "networks"
-    __facts__ = ("domain:{domain_id}", "group:{group_id}")
+    __facts__ = ("domain:{domain_id}", "group:{group_id}", "user:{user_id}")
 
     id: Mapped[str] = mapped_column(primary_key=True)
     domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), index=True)
     group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))
     cidr: Mapped[str]
     note: Mapped[str] = mapped_column(default="")
 

@@ -45,12 +45,14 @@ class Request(msgspec.Struct, eq=False, gc=False):
         now: the time of the decision, with a zone.
         roles: the roles that the route demands, all of them.
         anonymous: whether the route is open to those without a credential.
+        application: the id of the application whose token came; for facts, not for policies.
     """
 
     address: IPAddress
     now: datetime
     roles: tuple[str, ...] = ()
     anonymous: bool = False
+    application: str = ""
 
     __repr__ = object.__repr__  # rule 3
 
@@ -77,7 +79,7 @@ class Request(msgspec.Struct, eq=False, gc=False):
 
 
 class Subject(msgspec.Struct, eq=False, gc=False):
-    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous).
+    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous). It is of one revision.
 
     Attributes:
         facts: where groups and the domain are found.
@@ -88,6 +90,7 @@ class Subject(msgspec.Struct, eq=False, gc=False):
     facts: Facts
     user: UserRecord | None
     role_floor: Mapping[str, UserType]
+    _domain: DomainRecord | None = None
 
     __repr__ = object.__repr__  # rule 3
 
@@ -107,9 +110,13 @@ class Subject(msgspec.Struct, eq=False, gc=False):
 
     def in_working_domain(self) -> bool:
         """Tells whether the user's system domain is ACTIVE or WARNING."""
-        user = self.user
-        domain = self.facts.get(user.domain_fact) if user is not None else None
-        return isinstance(domain, DomainRecord) and domain.is_working
+        domain = self._domain or self._found_domain()
+        return domain is not None and domain.is_working
+
+    def in_frozen_domain(self) -> bool:
+        """Tells whether the user's system domain is FROZEN, so that its content may be read and not changed."""
+        domain = self._domain or self._found_domain()
+        return domain is not None and domain.is_frozen
 
     def is_admin(self) -> bool:
         """Tells whether the user is a domain owner (admin); only POWER users can be (seed: "Admin users")."""
@@ -124,13 +131,21 @@ class Subject(msgspec.Struct, eq=False, gc=False):
         return self.user is not None and group_id in self.user.group_ids
 
     def has_role(self, role: str) -> bool:
-        """Tells whether one of the user's groups gives `role` and the user's type may hold it."""
-        user = self.user
-        if user is None:
+        """Tells whether the user holds `role`: the type may hold it, and it comes to the user as the domain's roles do.
+
+        Where groups give roles, one of the user's gives it. Where role groups narrow what the type may hold, the user is in
+        none that names roles, or in one that names it.
+        """
+        user, domain = self.user, self._domain or self._found_domain()
+        if user is None or domain is None:
             return False
         if user.type.rank < self.role_floor.get(role, _POWER).rank:
             return False
         get = self.facts.get
+        if domain.roles_narrow:
+            groups = [group for key in user.group_facts if isinstance(group := get(key), GroupRecord)]
+            narrowing = [group.narrows_to for group in groups if group.narrows_to]
+            return not narrowing or any(role in names for names in narrowing)
         for key in user.group_facts:
             group = get(key)
             if isinstance(group, GroupRecord) and role in group.roles:
@@ -140,21 +155,30 @@ class Subject(msgspec.Struct, eq=False, gc=False):
     def admitted_from(self, request: Request) -> bool:
         """Tells whether the allow-lists admit the request's address (seed: "IP Allow List").
 
-        While the domain's switch is on, the most specific list that is not empty decides: the lists of the user's
-        groups together, else the domain's; if none has an entry, nobody is restricted.
+        While the domain's switch is on, three levels may restrict: the user's own list, those of the groups together, the
+        domain's. Of those that have a line for the request's application the most specific decides, or each must admit,
+        as the domain says; if none has, nobody is restricted.
         """
         user = self.user
         if user is None:
             return True
-        domain = self.facts.get(user.domain_fact)
-        if not isinstance(domain, DomainRecord):
-            return False
-        if not domain.allow_list_enabled:
-            return True
-        groups = (self.facts.get(key) for key in user.group_facts)
-        lists = [group.networks for group in groups if isinstance(group, GroupRecord) and group.networks]
-        lists = lists or [domain.networks]
-        return not any(lists) or any(networks.admits(request.address) for networks in lists)
+        domain = self._domain or self._found_domain()
+        if domain is None or not domain.allow_list_enabled:
+            return domain is not None
+        groups = [group for key in user.group_facts if isinstance(group := self.facts.get(key), GroupRecord)]
+        levels = ([user.networks], [group.networks for group in groups], [domain.networks])
+        named = ([each.networks_for(request.application) for each in level] for level in levels)
+        binding = [level for level in named if any(level)]
+        if not domain.every_level_binds:
+            binding = binding[:1]
+        return all(any(networks.admits(request.address) for networks in level) for level in binding)
+
+    def _found_domain(self) -> DomainRecord | None:
+        """Returns the record of the user's domain; looked up once."""
+        if self.user is not None:
+            domain = self.facts.get(self.user.domain_fact)
+            self._domain = domain if isinstance(domain, DomainRecord) else None
+        return self._domain
 
 
 class Resource(msgspec.Struct, eq=False, gc=False):

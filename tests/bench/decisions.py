@@ -22,9 +22,10 @@ from pathlib import Path
 import casbin  # type: ignore[import-untyped]
 import cedarpy
 
-from gateway.bundle import read_policy, read_role_floor
+from gateway.bundle import read_policy
 from gateway.policy import Policy, Question
 from gateway.policy.meaning import Meaning
+from gateway.roles import read_role_floor
 from models.networks import canonical_address
 from models.records import (
     DomainRecord,

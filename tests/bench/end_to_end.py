@@ -30,11 +30,12 @@ from typing import Any, TypeVar
 from bench.questions import asset
 from gateway.audit import AuditLog
 from gateway.authorize import Verdict
-from gateway.bundle import Bundle, read_policy, read_role_floor
+from gateway.bundle import Bundle, read_policy
 from gateway.case import Case
 from gateway.facts_keeper import FactsKeeper
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, first_verdict
+from gateway.roles import read_role_floor
 from gateway.routes import RouteTable
 from gateway.settings import Settings
 from gateway.worker import Worker

@@ -185,7 +185,7 @@ def test_an_expired_token_is_refused(home: House) -> None:
 
 
 def test_changes_hold_from_the_next_request_on(home: House) -> None:
-    """Blocking and unblocking a user, granting and revoking hold as soon as the command has returned."""
+    """Whatever is said of a user, an object, a domain, a group or a network holds as soon as the command has returned."""
     seen = []
 
     def note(who: str, path: str) -> None:
@@ -202,13 +202,36 @@ def test_changes_hold_from_the_next_request_on(home: House) -> None:
     note("kim", "/assets/secret")
     home.run("revoke", "kim@example.org", "read", "asset:secret")
     note("kim", "/assets/secret")
+    home.run("object", "owner", "asset:secret", "kim@example.org")
+    note("kim", "/assets/secret")
+    home.run("object", "transfer", "kim@example.org", "ada@example.org")
+    note("kim", "/assets/secret")
+    home.run("user", "set", "kim@example.org", "--status", "INACTIVE")
+    note("kim", CLIP)
+    home.run("user", "set", "kim@example.org", "--status", "ACTIVE")
+    home.run("domain", "set", "main", "--status", "DEACTIVATED")
+    note("kim", CLIP)
+    home.run("domain", "set", "main", "--status", "FROZEN")
+    note("kim", CLIP)
+    home.run("domain", "set", "main", "--status", "ACTIVE", "--role-model", "ROLE_GROUPS")
+    home.run("group", "add", "narrow", "--role-group", "--role", "can_search", "--domain", "main")
+    home.run("group", "join", "narrow", "kim@example.org")
+    note("kim", CLIP)
+    home.run("domain", "set", "main", "--role-model", "GROUPS")
+    note("kim", CLIP)
     note("nora", CLIP)
     home.run("allow-ip", "add", "127.0.0.1", "--group", "office")
     note("nora", CLIP)
     home.run("allow-ip", "remove", "127.0.0.1", "--group", "office")
     note("nora", CLIP)
 
-    assert seen == ["ok", "user-status", "ok", "no-grant", "ok", "no-grant", "network", "ok", "network"]
+    assert seen == [
+        *("ok", "user-status", "ok", "no-grant", "ok", "no-grant"),
+        *("ok", "no-grant"),
+        *("user-status", "domain", "ok"),
+        *("role", "ok"),
+        *("network", "ok", "network"),
+    ]
 
 
 def test_no_secret_is_written_or_passed_on(home: House) -> None:

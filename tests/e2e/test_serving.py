@@ -66,9 +66,10 @@ def test_livez_and_readyz_are_open_and_short(home: House) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [
     ("GET", "/-/"), ("GET", "/-/other"), ("GET", "/-/livez/"), ("GET", "/-/readyz/x"), ("POST", "/-/livez"), ("OPTIONS", "/-/readyz"),
+    ("GET", "/-/policies"), ("PUT", "/-/policies"), ("GET", "/-/metrics"), ("GET", "/-/api/"), ("PATCH", "/-/api/settings"),
 ])  # fmt: skip
 def test_nothing_else_below_the_prefix_is_open(home: House, method: str, path: str) -> None:
-    """Other pages and methods below the gateway's own prefix are refused like any unknown route."""
+    """Other pages and methods below the gateway's own prefix are refused like any unknown route, to a domain's admin too."""
     assert home.ask(method, path).status_code == 401
     assert home.ask(method, path, "ada").status_code == 403
 

@@ -16,7 +16,7 @@ from gateway.errors import PolicyFileError
 from gateway.policy import Policy, Question
 from gateway.policy.meaning import Meaning
 from gateway.policy.tree import Asked, _steps
-from models.networks import NetworkSet, canonical_address
+from models.networks import AllowList, canonical_address
 from models.records import (
     DomainRecord,
     DomainStatus,
@@ -50,6 +50,7 @@ QUESTIONS = (
     "subject.is_signed_in()",
     "subject.is_active()",
     "subject.in_working_domain()",
+    "subject.in_frozen_domain()",
     "subject.is_admin()",
     'subject.is_type("STANDARD")',
     'subject.in_group("red")',
@@ -241,9 +242,12 @@ def record_of(drawn: Random, key: str) -> Record:
     kind, _, id_ = key.partition(":")
     if kind == "domain":
         status = drawn.choice((DomainStatus.ACTIVE, DomainStatus.ACTIVE, DomainStatus.FROZEN))
-        return DomainRecord(id_, status, drawn.random() < 0.4, _networks(drawn))
+        return DomainRecord(
+            id_, status, drawn.random() < 0.4, _networks(drawn), drawn.random() < 0.3, drawn.random() < 0.5
+        )
     if kind == "group":
-        return GroupRecord(id_, "home", frozenset(_some(drawn, ROLES)), _networks(drawn))
+        given, narrows_to = frozenset(_some(drawn, ROLES)), frozenset(_some(drawn, ROLES))
+        return GroupRecord(id_, "home", given, _networks(drawn), narrows_to)
     if kind == "user":
         return UserRecord(
             id_,
@@ -252,6 +256,7 @@ def record_of(drawn: Random, key: str) -> Record:
             drawn.choice((UserStatus.ACTIVE, UserStatus.ACTIVE, UserStatus.BLOCKED)),
             drawn.random() < 0.3,
             tuple(_some(drawn, GROUPS)),
+            _networks(drawn),
         )
     object_ = ObjectKey(*id_.split(":", 1))
     above = tuple(each for each in COLLECTIONS if OBJECTS.index(each) > OBJECTS.index(object_))
@@ -291,6 +296,7 @@ def question_in(drawn: Random, world: World) -> Question:
         datetime(2026, 1, 15, drawn.randrange(24), tzinfo=UTC),
         roles=tuple(_some(drawn, ROLES)),
         anonymous=drawn.random() < 0.1,
+        application=drawn.choice(("app", "other")),
     )
     return Question(
         Subject(world, user if isinstance(user, UserRecord) else None, FLOOR),
@@ -324,8 +330,9 @@ def _some(drawn: Random, values: tuple[object, ...]) -> list:  # type: ignore[ty
     return drawn.sample(values, drawn.randint(0, len(values)))
 
 
-def _networks(drawn: Random) -> NetworkSet:
-    return NetworkSet.of(_some(drawn, NETWORKS) if drawn.random() < 0.5 else ())
+def _networks(drawn: Random) -> AllowList:
+    some = _some(drawn, NETWORKS) if drawn.random() < 0.5 else ()
+    return AllowList.of((network, drawn.choice((None, None, "other"))) for network in some)
 
 
 def _entries(drawn: Random) -> dict[str, Permission]:

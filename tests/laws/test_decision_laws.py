@@ -1,18 +1,18 @@
 """The named laws of deciding, for random worlds: Polar and the oracle agree, and neither breaks a law."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.bundle import read_policy, read_role_floor
+from gateway.bundle import read_policy
 from gateway.policy import Policy, Question
+from gateway.roles import read_role_floor
 from gateway.scenarios import scenario_of
-from models.networks import canonical_address
 from models.records import UserRecord
-from models.vocabulary import Request, Resource, Subject
+from models.vocabulary import Resource, Subject
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -32,13 +32,21 @@ OBJECTS = (
 ASKED = (*OBJECTS, "file:/x/y/z.mp4", "asset:unknown")
 ROLES = ("can_read_assets", "can_write_assets", "can_write_storages")
 ACTIONS = ("read", "write", "delete", "change-acl", "download", "teleport")
+T = TypeVar("T")
 NETWORKS = ("10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32")
 ADDRESSES = ("10.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "2001:db8::9")
 
 
-def some(values: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+def some(values: tuple[T, ...]) -> st.SearchStrategy[list[T]]:
     """Returns lists of distinct values."""
-    return st.lists(st.sampled_from(values), unique=True, max_size=len(values))
+    return st.lists(st.sampled_from(values), unique_by=str, max_size=len(values))
+
+
+LINES: tuple[Any, ...] = (
+    *NETWORKS,
+    {"cidr": "10.1.0.0/16", "app": "other"},
+    {"cidr": "192.0.2.0/24", "app": "app"},
+)
 
 
 ENTRIES = st.fixed_dictionaries(
@@ -67,18 +75,28 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
         "domains": {
             name: {
                 "allow_list": draw(st.booleans()),
-                "networks": draw(some(NETWORKS)),
-                "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN"))),
+                "networks": draw(some(LINES)),
+                "allow_list_rule": draw(st.sampled_from(("MOST_SPECIFIC", "EVERY_LEVEL"))),
+                "role_model": draw(st.sampled_from(("GROUPS", "GROUPS", "ROLE_GROUPS"))),
+                "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN", "DEACTIVATED"))),
             }
             for name in DOMAINS
         },
-        "groups": {name: {"roles": draw(some(ROLES)), "networks": draw(some(NETWORKS))} for name in GROUPS},
+        "groups": {
+            name: {
+                "kind": draw(st.sampled_from(("GROUP", "GROUP", "TEAM", "ROLE_GROUP"))),
+                "roles": draw(some(ROLES)),
+                "networks": draw(some(LINES)),
+            }
+            for name in GROUPS
+        },
         "users": {
             name: {
                 "type": draw(st.sampled_from(("POWER", "STANDARD", "BROWSE_ONLY", "BROWSE_API_ONLY"))),
                 "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "ACTIVE", "BLOCKED"))),
                 "admin": draw(st.booleans()),
                 "groups": draw(some(GROUPS)),
+                "networks": draw(st.just([]) | some(LINES)),
                 "domain": draw(st.sampled_from(("home", "home", "away"))),
             }
             for name in USERS
@@ -95,7 +113,7 @@ CASES = st.fixed_dictionaries(
         "roles": some(ROLES),
         "from": st.sampled_from(ADDRESSES),
     },
-    optional={"what": st.sampled_from(ASKED), "open": st.just(value=True)},
+    optional={"what": st.sampled_from(ASKED), "open": st.just(value=True), "app": st.just("other")},
 )
 
 LAWS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -113,10 +131,9 @@ def decide(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> tuple
     asked = scenario.cases[0]
     record = scenario.facts.get(f"user:{asked.who}")
     subject = Subject(scenario.facts, record if isinstance(record, UserRecord) else None, FLOOR)
-    request = Request(
-        canonical_address(asked.address), asked.at, roles=asked.roles, anonymous=asked.open_to_all
+    decision = policy.decide(
+        Question(subject, asked.does, Resource(scenario.facts, asked.what), asked.request())
     )
-    decision = policy.decide(Question(subject, asked.does, Resource(scenario.facts, asked.what), request))
     return decision.allowed, str(decision.reason)
 
 

@@ -15,12 +15,15 @@ from models import changes, directory
 from models.changes import ChangeError, Created, IntentKind, Lock
 from models.loading import Mark
 from models.records import (
+    AllowListRule,
     DomainStatus,
     Facts,
+    GroupKind,
     MissingFactError,
     ObjectKey,
     Permission,
     Record,
+    RoleModel,
     UserRecord,
     UserStatus,
     UserType,
@@ -98,6 +101,8 @@ def settle(session: Session, choice: int, created: ObjectKey, parent: ObjectKey)
 
 CHANGES: st.SearchStrategy[Change] = st.one_of(
     call(changes.set_domain_status, pick(DOMAINS), pick(tuple(DomainStatus))),
+    call(changes.set_role_model, pick(DOMAINS), pick(tuple(RoleModel))),
+    call(changes.set_allow_list_rule, pick(DOMAINS), pick(tuple(AllowListRule))),
     pick(USERS).flatmap(
         lambda user: st.fixed_dictionaries(
             {},
@@ -110,6 +115,8 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
         ).map(lambda values: lambda session: changes.update_user(session, user, **values))
     ),
     call(changes.create_group, pick(DOMAINS), pick(("G", "H")), id_="g1"),
+    call(changes.create_group, pick(DOMAINS), pick(("N", "H")), id_="g1", kind=GroupKind.ROLE_GROUP),
+    pick(GROUPS).map(lambda g: lambda session: changes.update_group(session, g, name="H")),
     call(changes.delete_group, pick(GROUPS)),
     call(changes.set_roles, pick(GROUPS), st.lists(pick(("can_a", "can_b")), max_size=2)),
     call(changes.give_role, pick(GROUPS), pick(("can_a", "can_b"))),
@@ -134,6 +141,15 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
     call(changes.disallow_network, pick(DOMAINS), pick(NETWORKS)),
     pick(GROUPS).map(lambda g: lambda s: changes.allow_network(s, "d0", "10.0.0.0/8", group_id=g)),
     pick(GROUPS).map(lambda g: lambda s: changes.disallow_network(s, "d0", "10.0.0.0/8", group_id=g)),
+    pick(USERS).map(lambda u: lambda s: changes.allow_network(s, "d0", "10.0.0.0/8", user_id=u)),
+    pick(USERS).map(
+        lambda u: (
+            lambda s: changes.disallow_network(s, "d0", "10.0.0.0/8", user_id=u, application_id="app-d0")
+        )
+    ),
+    pick(USERS).map(
+        lambda u: lambda s: changes.allow_network(s, "d0", "10.0.0.0/8", user_id=u, application_id="app-d0")
+    ),
     st.booleans().map(lambda on: lambda session: changes.set_allow_list(session, "d0", enabled=on)),
     call(begin, pick(tuple(IntentKind)), pick(OBJECTS)),
     call(settle, st.integers(0, 9), pick(OBJECTS), pick(OBJECTS)),

@@ -1,4 +1,4 @@
-"""Each shipped scenario through the whole running gateway, with a recording backend behind it."""
+"""Each shipped scenario and each cell of the table of capabilities through the whole running gateway, with a recording backend behind it."""
 
 import json
 import secrets
@@ -14,15 +14,25 @@ import pytest
 import requests
 from sqlalchemy.orm import Session
 
+from gateway.bundle import read_scenarios
 from gateway.reasons import TABLE, Reason
-from gateway.scenarios import Case, Scenario, load_scenarios
+from gateway.roles import read_roles
+from gateway.scenarios import Case, Scenario, network_lines
 from gateways import POLICIES, Gateway, prepare, running
 from models import tables
-from models.networks import canonical_network
-from models.records import DomainStatus, ObjectKey, Permission, UserStatus, UserType
+from models.records import (
+    AllowListRule,
+    DomainStatus,
+    GroupKind,
+    ObjectKey,
+    Permission,
+    RoleModel,
+    UserStatus,
+    UserType,
+)
 from recorder import Recorder, recording
 
-SCENARIOS = load_scenarios(POLICIES / "scenarios")
+SCENARIOS = read_scenarios(POLICIES, read_roles(POLICIES))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOML = """
 [upstreams.recorder]
@@ -39,7 +49,7 @@ class Stage:
     gateway: Gateway
     backend: Recorder
     rows: dict[tuple[str, tuple[str, ...], str, bool], int]
-    tokens: dict[tuple[int, str], str]
+    tokens: dict[tuple[int, str, str], str]
 
 
 def kind_of(case: Case) -> tuple[str, tuple[str, ...], str, bool]:
@@ -79,14 +89,16 @@ def key_in(number: int, name: str) -> ObjectKey:
 class Scenery:
     """Writes one scenario's world into a store that all share: every name gets the scenario's number."""
 
-    def __init__(self, session: Session, number: int, raw: dict[str, Any]) -> None:
-        """Takes an open write session and the facts as written."""
-        self.session, self.number, self.raw = session, number, raw
+    def __init__(self, session: Session, number: int, scenario: Scenario) -> None:
+        """Takes an open write session and a scenario."""
+        self.session, self.number = session, number
+        self.raw = raw = dict(scenario.raw)
+        self.apps = sorted({case.app for case in scenario.cases})
         self.at = f"s{number}-"
         self.first = next(iter(raw.get("domains") or {"home": {}}))
-        self.tokens: dict[tuple[int, str], str] = {}
+        self.tokens: dict[tuple[int, str, str], str] = {}
 
-    def build(self) -> dict[tuple[int, str], str]:
+    def build(self) -> dict[tuple[int, str, str], str]:
         """Writes everything and returns the users' tokens."""
         for name, entry in (self.raw.get("domains") or {"home": {}}).items():
             self._domain(self.at + name, entry)
@@ -107,28 +119,37 @@ class Scenery:
     def _domain_of(self, entry: dict[str, Any]) -> str:
         return self.at + str(entry.get("domain", self.first))
 
-    def _networks(self, domain: str, group: str | None, entry: dict[str, Any]) -> None:
-        for cidr in map(canonical_network, entry.get("networks", ())):
-            self._put(tables.Network(id=secrets.token_hex(8), domain_id=domain, group_id=group, cidr=cidr))
+    def _networks(self, domain: str, entry: dict[str, Any], **whose: str) -> None:
+        for cidr, app in network_lines(entry):
+            application = f"{domain}-{app}" if app else None
+            self._put(
+                tables.Network(
+                    id=secrets.token_hex(8), domain_id=domain, cidr=cidr, application_id=application, **whose
+                )
+            )
 
     def _domain(self, id_: str, entry: dict[str, Any]) -> None:
         status, switch = DomainStatus(entry.get("status", "ACTIVE")), entry.get("allow_list", False)
-        self._put(tables.SystemDomain(id=id_, name=id_, status=status, allow_list_enabled=switch))
-        self._put(tables.Application(id=f"{id_}-app", domain_id=id_, name="app"))
-        self._networks(id_, None, entry)
+        roles = RoleModel(entry.get("role_model", "GROUPS"))
+        rule = AllowListRule(entry.get("allow_list_rule", "MOST_SPECIFIC"))
+        domain = tables.SystemDomain(id=id_, name=id_, status=status, allow_list_enabled=switch)
+        domain.role_model, domain.allow_list_rule = roles, rule
+        self._put(domain)
+        self._put(*(tables.Application(id=f"{id_}-{app}", domain_id=id_, name=app) for app in self.apps))
+        self._networks(id_, entry)
 
     def _group(self, id_: str, domain: str, entry: dict[str, Any]) -> None:
-        self._put(tables.Group(id=id_, domain_id=domain, name=id_))
+        kind = GroupKind(entry.get("kind", "GROUP"))
+        self._put(tables.Group(id=id_, domain_id=domain, name=id_, kind=kind))
         self._put(*(tables.GroupRole(group_id=id_, role=role) for role in entry.get("roles", ())))
-        self._networks(domain, id_, entry)
+        self._networks(domain, entry, group_id=id_)
 
     def _user(self, name: str, domain: str, entry: dict[str, Any]) -> None:
-        id_, text = self.at + name, secrets.token_urlsafe(32)
-        self.tokens[self.number, name] = text
+        id_ = self.at + name
         user = tables.User(
             id=id_,
             domain_id=domain,
-            email=f"{name}@{self.at}example",
+            email=f"{entry.get('email', name)}@{self.at}example",
             type=UserType(entry.get("type", "STANDARD")),
             status=UserStatus(entry.get("status", "ACTIVE")),
             is_admin=entry.get("admin", False),
@@ -139,10 +160,16 @@ class Scenery:
         self._put(
             *(tables.Membership(user_id=id_, group_id=self.at + group) for group in entry.get("groups", ()))
         )
-        digest = sha256(text.encode()).hexdigest()
-        self._put(
-            tables.Token(id=id_, digest=digest, user_id=id_, application_id=f"{domain}-app", created=NOW)
-        )
+        self._networks(domain, entry, user_id=id_)
+        for app in self.apps:
+            text = secrets.token_urlsafe(32)
+            self.tokens[self.number, name, app] = text
+            digest, application = sha256(text.encode()).hexdigest(), f"{domain}-{app}"
+            self._put(
+                tables.Token(
+                    id=f"{id_}-{app}", digest=digest, user_id=id_, application_id=application, created=NOW
+                )
+            )
 
     def _object(self, key: ObjectKey, domain: str, entry: dict[str, Any]) -> None:
         owner = self.at + entry["owner"] if entry.get("owner") else None
@@ -181,12 +208,12 @@ def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     for scenario in SCENARIOS:
         for case in scenario.cases:
             kinds.setdefault(kind_of(case), len(kinds))
-    tokens: dict[tuple[int, str], str] = {}
+    tokens: dict[tuple[int, str, str], str] = {}
     with recording() as backend:
         store = prepare(folder, TOML.format(backend=backend.url), routes=route_map(kinds))
         with store.write("test") as commit:
             for number, scenario in enumerate(SCENARIOS):
-                tokens |= Scenery(commit.session, number, dict(scenario.raw)).build()
+                tokens |= Scenery(commit.session, number, scenario).build()
         store.close()
         with running(folder) as gateway:
             yield Stage(gateway, backend, kinds, tokens)
@@ -206,14 +233,26 @@ def audit_reason(folder: Path, request_id: str) -> str:
     return next(str(line["reason"]) for line in lines if line["request_id"] == request_id)
 
 
+def credential(stage: Stage, number: int, case: Case) -> dict[str, str]:
+    """Returns the headers that sign a case's caller in: a pair of App-ID and token, as programs send, or now and then a bearer."""
+    token = stage.tokens.get((number, case.who, case.app))
+    if token is None:
+        return {}
+    user = SCENARIOS[number].raw["users"][case.who]
+    first = next(iter(SCENARIOS[number].raw.get("domains") or {"home": {}}))
+    application = f"s{number}-{user.get('domain', first)}-{case.app}"
+    if len(case.roles) % 2:
+        return {"Authorization": f"Bearer {token}"}
+    return {"App-ID": application, "Auth-Token": token}
+
+
 @pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=[scenario.place for scenario in SCENARIOS])
 def test_the_running_gateway_gives_what_the_scenario_says(stage: Stage, number: int) -> None:
     """Status, public reason, precise audit reason and what the backend saw are those that each case demands."""
     scenario: Scenario = SCENARIOS[number]
     for case in scenario.cases:
         stage.backend.clear()
-        token = stage.tokens.get((number, case.who))
-        headers = {"X-Forwarded-For": case.address} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"X-Forwarded-For": case.address} | credential(stage, number, case)
         target = path_of(stage, number, case)
         answer = requests.get(stage.gateway.url + target, headers=headers, timeout=10)
         told = "" if case.allowed else answer.json()["reason"]

@@ -1,4 +1,4 @@
-"""Each shipped scenario, straight through Polar and by the oracle: both give what the scenario says."""
+"""Each shipped scenario and each cell of the table of capabilities, straight through Polar and by the oracle: both give what the scenario says."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,21 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.bundle import read_policy, read_role_floor
+from gateway.bundle import read_policy, read_scenarios
+from gateway.capabilities import read_capabilities
+from gateway.cells import cells_of
 from gateway.policy import Policy, Question
-from gateway.scenarios import Case, Scenario, load_scenarios
-from models.networks import canonical_address
+from gateway.roles import floor_of, read_roles
+from gateway.scenarios import Case, Scenario
 from models.records import UserRecord, UserType
-from models.vocabulary import Request, Resource, Subject
+from models.vocabulary import Resource, Subject
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"
-SCENARIOS = load_scenarios(POLICIES / "scenarios")
-ROLE_FLOOR = read_role_floor(POLICIES)
+ROLES = read_roles(POLICIES)
+ROLE_FLOOR = floor_of(ROLES)
+SCENARIOS = read_scenarios(POLICIES, ROLES)
+CELLS = dict(cells_of(read_capabilities(POLICIES, ROLES)))
 CASES = [
     pytest.param(scenario, number, id=f"{scenario.place.removesuffix('.yaml')}-{number}")
     for scenario in SCENARIOS
@@ -34,10 +38,8 @@ def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Ques
     """Returns what a case puts to the policy."""
     record = scenario.facts.get(f"user:{case.who}")
     user = record if isinstance(record, UserRecord) else None
-    request = Request(canonical_address(case.address), case.at, roles=case.roles, anonymous=case.open_to_all)
-    return Question(
-        Subject(scenario.facts, user, floor), case.does, Resource(scenario.facts, case.what), request
-    )
+    resource = Resource(scenario.facts, case.what)
+    return Question(Subject(scenario.facts, user, floor), case.does, resource, case.request())
 
 
 @pytest.mark.parametrize(("scenario", "number"), CASES)
@@ -52,7 +54,9 @@ def test_polar_gives_what_the_scenario_says(policy: Policy, scenario: Scenario, 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.place)
 def test_the_oracle_gives_what_the_scenario_says(scenario: Scenario) -> None:
     """The plain-Python oracle gives the same verdict and reason for each case."""
-    raw: dict[str, Any] = yaml.safe_load((POLICIES / "scenarios" / scenario.place).read_text("utf-8"))
+    raw: dict[str, Any] = CELLS.get(scenario.where) or yaml.safe_load(
+        (POLICIES / scenario.where).read_text("utf-8")
+    )
     oracle = Oracle(raw.get("facts") or {}, {role: str(kind) for role, kind in ROLE_FLOOR.items()})
     wanted = [(True, case["because"]) for case in raw.get("allow") or ()]
     wanted += [(False, case["because"]) for case in raw.get("refuse") or ()]

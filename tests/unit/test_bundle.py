@@ -52,6 +52,19 @@ def test_all_problems_are_reported_together_each_with_its_place(folder: Path) ->
         assert place in said
 
 
+def test_a_role_of_the_interface_is_for_no_row_and_no_rule(folder: Path) -> None:
+    """A GUI-only role refuses nothing, so whoever demands one is told at its line."""
+    row = ROUTES.replace("ACTION", "read").replace("role: none", "roles: [can_read_assets, web_can_upload]")
+    (folder / "routes" / "a.yaml").write_text(row)
+    (folder / "own.polar").write_text(
+        'permit(s, _action, _resource, _request, "x") if\n  s.has_role("web_can_upload");\n'
+    )
+
+    said = problems(folder)
+    assert "routes/a.yaml:4: the role `web_can_upload` only switches something" in said
+    assert "own.polar:2: the role `web_can_upload` only switches something" in said
+
+
 def test_an_action_that_no_policy_knows_is_a_problem(folder: Path) -> None:
     """A route whose action could never be granted does not load."""
     (folder / "routes" / "a.yaml").write_text(ROUTES.replace("ACTION", "teleport"))

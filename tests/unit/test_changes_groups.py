@@ -1,11 +1,11 @@
-"""Groups: their roles and members, within one domain, and an end without remains."""
+"""Groups: their kinds, names and roles, within one domain, and an end without remains."""
 
 import pytest
 
 from models import changes
-from models.records import GroupRecord, ObjectKey, Permission, UserRecord
+from models.records import GroupKind, GroupRecord, ObjectKey, Permission
 from models.store import Store
-from models.tables import Group, GroupKind
+from models.tables import Group
 from stores import CLIP, change, record, refused, revision, rows, touched
 
 
@@ -25,6 +25,58 @@ def test_names_and_ids_are_taken_once(cast: Store) -> None:
     refused(cast, changes.UnknownError, changes.create_group, "none", "C")
     with change(cast) as session:
         changes.create_group(session, "other", "Crew")
+
+
+@pytest.mark.parametrize("name", ["crew", "CREW", " Crew", "\uff23rew", "cRew "])
+def test_a_name_that_looks_like_another_is_taken(cast: Store, name: str) -> None:
+    """Letter case, width and space around it do not make another name."""
+    assert "`Crew`" in refused(cast, changes.ConflictError, changes.create_group, "main", name)
+
+
+def test_names_and_descriptions_are_changed(cast: Store) -> None:
+    """What is not named stays; a group may take its own name in other letters, and no other's."""
+    with change(cast) as session:
+        changes.create_group(session, "main", "B", id_="b", description="d")
+        changes.update_group(session, "crew", name="CREW")
+        changes.update_group(session, "b", name="Cutters")
+        changes.update_group(session, "b", description="e")
+    with cast.read() as session:
+        found = {group.id: (group.name, group.description) for group in session.query(Group)}
+    assert (found["crew"], found["b"]) == (("CREW", ""), ("Cutters", "e"))
+    refused(cast, changes.ConflictError, changes.update_group, "b", name="crew")
+    refused(cast, changes.InvalidError, changes.update_group, "b", name="")
+    refused(cast, changes.InvalidError, changes.update_group, "b", description="x" * 5_000)
+    refused(cast, changes.UnknownError, changes.update_group, "none", name="x")
+
+
+def test_a_team_has_no_roles(cast: Store) -> None:
+    """Whoever tries is told what does; taking away and setting none are no mistake."""
+    with change(cast) as session:
+        changes.create_group(session, "main", "Team", kind=GroupKind.TEAM, id_="t")
+        changes.set_roles(session, "t", [])
+        assert not changes.take_role(session, "t", "can_a")
+    assert "is a team, which has no roles" in refused(
+        cast, changes.ConflictError, changes.give_role, "t", "can_a"
+    )
+    refused(cast, changes.ConflictError, changes.set_roles, "t", ["can_a"])
+    refused(cast, changes.InvalidError, changes.create_group, "main", "X", kind="CLAN")  # type: ignore[arg-type]
+
+
+def test_a_role_group_has_roles_and_nothing_else(cast: Store) -> None:
+    """Its record says to what it narrows; no entry, network or primary group speaks of it."""
+    with change(cast) as session:
+        changes.create_group(session, "main", "Narrow", kind=GroupKind.ROLE_GROUP, id_="n")
+        changes.give_role(session, "n", "can_a")
+        changes.add_member(session, "n", "ben")
+    assert record(cast, "group:n") == GroupRecord("n", "main", narrows_to=frozenset({"can_a"}))
+    for message in (
+        refused(
+            cast, changes.ConflictError, changes.grant, CLIP, "group:n", Permission.READ, propagates=False
+        ),
+        refused(cast, changes.ConflictError, changes.allow_network, "main", "10.0.0.0/8", group_id="n"),
+        refused(cast, changes.ConflictError, changes.update_user, "ben", primary_group_id="n"),
+    ):
+        assert message == "`Narrow` is a role group, which has roles and nothing else: use a group or a team"
 
 
 def test_roles_are_set_given_and_taken(cast: Store) -> None:
@@ -54,43 +106,6 @@ def test_a_group_gives_a_bounded_number_of_roles(cast: Store, monkeypatch: pytes
     with change(cast) as session:
         changes.set_roles(session, "crew", ["a", "b"])
     refused(cast, changes.InvalidError, changes.give_role, "crew", "c")
-
-
-def test_members_come_and_go(cast: Store) -> None:
-    """The user's record lists the groups; doing twice what is done tells so."""
-    with change(cast) as session:
-        changes.create_group(session, "main", "B", id_="b")
-        assert changes.add_member(session, "b", "ben")
-        assert not changes.add_member(session, "b", "ben")
-    assert record(cast, "user:ben") == UserRecord("ben", "main", group_ids=("b", "crew"))
-    with change(cast) as session:
-        assert changes.remove_member(session, "crew", "ben")
-        assert not changes.remove_member(session, "crew", "ben")
-    assert record(cast, "user:ben") == UserRecord("ben", "main", group_ids=("b",))
-
-
-def test_members_belong_to_the_groups_domain(cast: Store) -> None:
-    """A user of another domain is refused, as are unknown users and groups."""
-    refused(cast, changes.ConflictError, changes.add_member, "crew", "zoe")
-    refused(cast, changes.UnknownError, changes.add_member, "crew", "none")
-    refused(cast, changes.UnknownError, changes.add_member, "none", "ben")
-
-
-def test_a_user_is_in_a_bounded_number_of_groups(cast: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each decision about the user looks at all of them."""
-    monkeypatch.setattr("models.changes.groups.MAX_GROUPS", 1)
-    with change(cast) as session:
-        changes.create_group(session, "main", "B", id_="b")
-    assert "most" in refused(cast, changes.InvalidError, changes.add_member, "b", "ben")
-
-
-def test_a_primary_group_is_not_left(cast: Store) -> None:
-    """Neither the membership nor the group goes while it is somebody's primary one."""
-    with change(cast) as session:
-        changes.update_user(session, "ben", primary_group_id="crew")
-    refused(cast, changes.ConflictError, changes.remove_member, "crew", "ben")
-    message = refused(cast, changes.ConflictError, changes.delete_group, "crew")
-    assert "ben@example.com" in message
 
 
 def test_a_deleted_group_leaves_nothing_behind(cast: Store) -> None:

@@ -4,14 +4,17 @@ import pytest
 
 from models.changes import InvalidError
 from models.changes.names import (
+    MAX_DOCUMENT,
     MAX_EMAIL,
     MAX_ID_BYTES,
     MAX_TEXT,
     MAX_WORD,
     checked_choice,
+    checked_document,
     checked_email,
     checked_id,
     checked_key,
+    checked_link,
     checked_name,
     checked_text,
     checked_word,
@@ -75,6 +78,83 @@ def test_what_is_no_email_is_refused(text: str) -> None:
     """There is exactly one at sign with something on both sides, and no space."""
     with pytest.raises(InvalidError, match="e-mail"):
         checked_email(text)
+
+
+@pytest.mark.parametrize("text", ["\uff21da@x", "Lo\u0308we@x", "\u212a@x", "\ufb01n@x", "a@\uff58.example"])
+def test_an_email_that_looks_like_a_plainer_one_is_refused(text: str) -> None:
+    """Full-width letters, loose accents and ligatures would make a second user who looks like the first."""
+    with pytest.raises(InvalidError, match="look-alike letters: write `"):
+        checked_email(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/me.png", "/a/../b?c#d", "https://x/y.png", "http://[::1]:80/a", "HTTPS://x"]
+)
+def test_a_link_leads_to_the_web_or_to_a_path(text: str) -> None:
+    """It is kept as it is, and may be left empty."""
+    assert checked_link(text, "user") is text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example/x",
+        "/\\evil.example",
+        "https:\\\\evil",
+        "a.png",
+        "https://",
+        "https:/x",
+        "https://x/a b",
+        "https://[::1",
+        " https://x",
+        "https://x/\u202e",
+        "/\n",
+    ],
+)
+def test_what_a_browser_would_run_or_take_elsewhere_is_no_link(text: str) -> None:
+    """Scripts, links without a scheme, backslashes and invisible characters are refused."""
+    with pytest.raises(InvalidError):
+        checked_link(text, "user")
+
+
+def test_a_document_is_a_bounded_json_object() -> None:
+    """What JSON gives back as it was is kept."""
+    for values in ({}, {"a": [1, 2.5, None, {"b": "\U0001f3ac"}]}, {"\0": True}):
+        assert checked_document(values, "settings") is values
+
+
+def deep() -> dict[str, object]:
+    """Returns objects within objects, deeper than JSON is written."""
+    found: dict[str, object] = {}
+    for _ in range(100_000):
+        found = {"a": found}
+    return found
+
+
+BAD_DOCUMENTS = {
+    "a list": [1],
+    "nothing": None,
+    "too large": {"x": "y" * MAX_DOCUMENT},
+    "no number": {"x": float("nan")},
+    "a set": {"x": {1}},
+    "a number as a name": {1: 2},
+    "half a character": {"x": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("values", BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS.keys())
+def test_what_is_no_such_object_is_refused(values: object) -> None:
+    """What a database would not take or would give back otherwise never reaches it."""
+    with pytest.raises(InvalidError, match="the settings"):
+        checked_document(values, "settings")
+
+
+def test_a_document_without_end_is_refused() -> None:
+    """Nesting that cannot be written is refused and not a crash."""
+    with pytest.raises(InvalidError, match="cannot be written"):
+        checked_document(deep(), "settings")
 
 
 def test_names_are_not_empty_and_texts_may_be() -> None:

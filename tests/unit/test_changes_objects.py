@@ -3,7 +3,7 @@
 import pytest
 
 from models import changes
-from models.records import ObjectKey, ObjectRecord, Permission, UserStatus
+from models.records import ObjectKey, ObjectRecord, Permission
 from models.store import Store
 from stores import CLIP, FOLDER, SUB, TOP, change, record, refused, revision, rows, touched
 
@@ -29,26 +29,6 @@ def test_an_object_is_registered_once(cast: Store) -> None:
     with change(cast) as session:
         for id_ in ("CLIP", "clíp", "cli\u0301p", "clip "):
             changes.register_object(session, ObjectKey("asset", id_), "main")
-
-
-def test_owners_belong_to_the_objects_domain(cast: Store) -> None:
-    """Neither registering nor changing gives an object to a user who is foreign, unknown or deleted."""
-    key = ObjectKey("asset", "new")
-    with change(cast) as session:
-        changes.create_user(session, "main", "c@x", id_="cia", status=UserStatus.DELETED)
-    for owner, error in (
-        ("zoe", changes.ConflictError),
-        ("none", changes.UnknownError),
-        ("cia", changes.ConflictError),
-    ):
-        refused(cast, error, changes.register_object, key, "main", owner_id=owner)
-        refused(cast, error, changes.change_owner, CLIP, owner)
-    refused(cast, changes.UnknownError, changes.change_owner, key, "ben")
-    refused(cast, changes.UnknownError, changes.register_object, key, "none")
-    with change(cast) as session:
-        changes.change_owner(session, CLIP, "ben")
-        changes.change_owner(session, FOLDER, None)
-    assert record(cast, CLIP.fact).owner_id == "ben"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from models import changes
-from models.records import UserRecord, UserStatus, UserType
+from models.records import TokenRecord, UserRecord, UserStatus, UserType
 from models.store import Store
 from models.tables import User
 from stores import change, record, refused
@@ -17,11 +17,40 @@ def test_a_new_user_is_standard_and_active(cast: Store) -> None:
         user = session.get_one(User, made.id)
     assert (user.email, user.settings, user.primary_group_id) == ("new@example.com", {}, None)
     assert (user.first_name, user.last_name, user.description, user.avatar_url) == ("", "", "", "")
+    assert (user.phone, user.hide_email, user.hide_phone, user.user_metadata) == ("", False, False, {})
     assert user.created == user.modified
     assert record(cast, f"user:{made.id}") == UserRecord(made.id, "main")
 
 
-def test_all_attributes_can_be_set_and_changed(cast: Store) -> None:
+EVERY = changes.UserAttributes(
+    first_name="Cia",
+    last_name="Lee",
+    description="d",
+    avatar_url="https://x/y.png",
+    phone="+46 1",
+    hide_email=True,
+    hide_phone=True,
+    type=UserType.POWER,
+    status=UserStatus.INACTIVE,
+    is_admin=True,
+    settings={"theme": {"dark": True}},
+    user_metadata={"desk": 7},
+    primary_group_id="crew",
+)
+
+
+def test_every_attribute_comes_back_as_it_was_set(cast: Store) -> None:
+    """Whatever a user has is kept, on either database."""
+    assert set(EVERY) == changes.UserAttributes.__optional_keys__
+    with change(cast) as session:
+        changes.update_user(session, "ben", email="Cia@X", **EVERY)
+    with cast.read() as session:
+        user = session.get_one(User, "ben")
+        assert {name: getattr(user, name) for name in EVERY} == EVERY
+    assert user.email == "cia@x"
+
+
+def test_what_is_not_named_stays(cast: Store) -> None:
     """What is named changes, what is not stays; the time of change is kept."""
     with change(cast) as session:
         changes.create_user(
@@ -45,6 +74,31 @@ def test_one_email_in_two_domains_is_two_users(cast: Store) -> None:
     assert twin.id != "ben"
     refused(cast, changes.ConflictError, changes.create_user, "main", "BEN@example.com")
     refused(cast, changes.ConflictError, changes.create_user, "other", "x@y", id_="ben")
+
+
+def test_an_email_is_changed_to_a_free_one_only(cast: Store) -> None:
+    """The user keeps the id; another's e-mail is refused, one's own in other letters and another domain's are not."""
+    refused(cast, changes.ConflictError, changes.update_user, "ben", email="ADA@example.com")
+    refused(cast, changes.InvalidError, changes.update_user, "ben", email="\uff21da@example.com")
+    with change(cast) as session:
+        changes.update_user(session, "ben", email="BEN@example.com")
+        changes.update_user(session, "ben", email="zoe@example.com")
+    with cast.read() as session:
+        assert session.get_one(User, "ben").email == "zoe@example.com"
+
+
+@pytest.mark.parametrize("status", UserStatus)
+def test_only_deletion_revokes_tokens(cast: Store, status: UserStatus) -> None:
+    """One who was inactive or blocked goes on with the old token, one who was deleted does not."""
+    with change(cast) as session:
+        _, text = changes.issue_token(session, "ben", "app")
+        changes.update_user(session, "ben", status=status)
+    with change(cast) as session:
+        changes.update_user(session, "ben", status=UserStatus.ACTIVE)
+
+    token = record(cast, f"token:{changes.token_digest(text)}")
+    assert isinstance(token, TokenRecord)
+    assert token.revoked is (status is UserStatus.DELETED)
 
 
 def test_only_power_users_may_be_admin(cast: Store) -> None:
@@ -96,6 +150,11 @@ def test_a_primary_group_is_one_of_the_users_groups(cast: Store) -> None:
     "attributes",
     [
         {"first_name": "a\0b"},
+        {"first_name": "x" * 5_000},
+        {"phone": "1\n\x1b2"},
+        {"avatar_url": "javascript:alert(1)"},
+        {"settings": [1]},
+        {"user_metadata": {"x": float("inf")}},
         {"settings": {"x": "y" * 70_000}},
         {"type": "SUPER"},
         {"status": "ASLEEP"},

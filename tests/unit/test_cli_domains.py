@@ -17,6 +17,29 @@ def test_domains_are_added_frozen_and_listed(tmp_path: Path) -> None:
     ]
 
 
+def test_a_domain_says_how_roles_come(tmp_path: Path) -> None:
+    """The role model is set and listed, and what a user then holds is shown."""
+    mediagate = initialised(tmp_path)
+    mediagate.ok("group", "add", "narrow", "--role-group", "--role", "can_search")
+    mediagate.ok("user", "add", "stan@example.org")
+
+    def held() -> object:
+        return mediagate.json("user", "show", "stan@example.org")["roles"]
+
+    assert held() == []
+    said = mediagate.ok(
+        "domain", "set", "default", "--role-model", "role_groups", "--status", "warning"
+    ).splitlines()
+    assert said[0] == "domain default is WARNING"
+    assert said[1].startswith("users of domain default hold all roles of their type, unless")
+    assert mediagate.json("domain", "list")[0]["role_model"] == "ROLE_GROUPS"
+    assert held() is None
+    assert "all that the type may hold" in mediagate.ok("user", "show", "stan@example.org")
+    mediagate.ok("group", "join", "narrow", "stan@example.org")
+    assert held() == ["can_search"]
+    assert "nothing to set" in mediagate.fails("domain", "set", "default", code=2)
+
+
 def test_taken_and_unknown_names_are_failures(tmp_path: Path) -> None:
     """A name is given once; a misspelled one is answered with the nearest."""
     mediagate = initialised(tmp_path)

@@ -83,6 +83,19 @@ def test_address_is_part_of_the_question(mediagate: CommandLine) -> None:
     )
 
 
+def test_application_is_part_of_the_question(mediagate: CommandLine) -> None:
+    """A line for one application binds only its tokens; an unknown one is a failure."""
+    mediagate.ok("token", "create", STAN, "--app", "player")
+    mediagate.ok("allow-ip", "add", "10.1.0.0/16", "--app", "player", "--user", STAN)
+    mediagate.ok("allow-ip", "on")
+
+    assert explained(mediagate, STAN, "read", "asset:42", "--app", "player", code=1)["reason"] == "network"
+    assert explained(mediagate, STAN, "read", "asset:42", code=0)["reason"] == "inherited-acl"
+    assert "there is no application `plaier`" in mediagate.fails(
+        "explain", STAN, "read", "asset:42", "--app", "plaier"
+    )
+
+
 def test_time_is_part_of_the_question(mediagate: CommandLine) -> None:
     """`--at` is told back in UTC."""
     document = explained(mediagate, STAN, "read", "asset:42", "--at", "2030-01-31T23:30:00+01:00", code=0)

@@ -42,19 +42,6 @@ def test_roles_are_given_and_taken(mediagate: CommandLine) -> None:
     assert mediagate.ok("group", "take", "editors", "can_search") == "nothing to change\n"
 
 
-def test_members_join_and_leave(mediagate: CommandLine) -> None:
-    """Users are named by e-mail; the group's card lists them."""
-    mediagate.ok("user", "add", "stan@example.org")
-
-    assert (
-        mediagate.ok("group", "join", "editors", ADA, "stan@example.org")
-        == f"{ADA}, stan@example.org joined editors\n"
-    )
-    assert mediagate.json("group", "show", "editors")["members"] == [ADA, "stan@example.org"]
-    assert mediagate.ok("group", "leave", "editors", ADA) == f"{ADA} left editors\n"
-    assert "members  stan@example.org" in mediagate.ok("group", "show", "editors")
-
-
 def test_one_unknown_name_undoes_the_whole_command(mediagate: CommandLine) -> None:
     """Nobody joins if one of those named does not exist."""
     said = mediagate.fails("group", "join", "editors", ADA, "eve@example.org")
@@ -102,3 +89,33 @@ def test_groups_of_two_domains_are_told_apart(mediagate: CommandLine) -> None:
     assert "several domains have a group `editors`" in mediagate.fails("group", "show", "editors")
     assert len(mediagate.json("group", "list", "--domain", "default")) == 1
     assert "there is no user" in mediagate.fails("group", "join", "editors", ADA, "--domain", "studio")
+
+
+def test_groups_are_of_three_kinds(mediagate: CommandLine) -> None:
+    """A role group has roles and no access, a team access and no roles; one is not both."""
+    mediagate.ok("object", "add", "asset:clip")
+
+    said = mediagate.ok("group", "add", "narrow", "--role-group", "--role", "can_search")
+    assert said == "added role group narrow to domain default\n"
+    assert "is a team, which has no roles" in mediagate.fails(
+        "group", "add", "crew", "--team", "--role", "can_search"
+    )
+    assert "is a role group" in mediagate.fails("grant", "group:narrow", "read", "asset:clip")
+    assert "one kind" in mediagate.fails("group", "add", "both", "--team", "--role-group", code=2)
+    assert "there is a group `narrow`" in mediagate.fails("group", "add", "NARROW")
+
+
+def test_groups_are_renamed_and_removed(mediagate: CommandLine) -> None:
+    """A group keeps roles and members under another name, and is gone with them when removed."""
+    mediagate.ok("group", "join", "editors", ADA)
+    assert (
+        mediagate.ok("group", "set", "editors", "--name", "cutters", "--description", "cut")
+        == "changed group cutters\n"
+    )
+    shown = mediagate.json("group", "show", "cutters")
+    assert (shown["roles"], shown["members"], shown["description"]) == (["can_read_assets"], [ADA], "cut")
+    assert "nothing to set" in mediagate.fails("group", "set", "cutters", code=2)
+
+    assert mediagate.ok("group", "remove", "cutters") == "removed group cutters\n"
+    assert mediagate.json("user", "show", ADA)["groups"] == []
+    assert mediagate.fails("group", "show", "cutters") == "there is no group `cutters`"

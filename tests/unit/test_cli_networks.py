@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from commandline import CommandLine, initialised
+from commandline import ADA, CommandLine, initialised
 
 
 @pytest.fixture
@@ -25,12 +25,55 @@ def test_networks_are_listed_with_whom_they_bind(mediagate: CommandLine) -> None
 
     assert mediagate.json("allow-ip", "list") == {
         "enabled": False,
+        "rule": "MOST_SPECIFIC",
         "networks": [
-            {"cidr": "192.0.2.7/32", "for": "everybody", "note": ""},
-            {"cidr": "10.1.0.0/16", "for": "group:editors", "note": "Office"},
+            {"cidr": "192.0.2.7/32", "for": "everybody", "app": None, "note": ""},
+            {"cidr": "10.1.0.0/16", "for": "group:editors", "app": None, "note": "Office"},
         ],
     }
-    assert mediagate.ok("allow-ip", "list").startswith("allow-lists of domain default: off\nCIDR")
+    said = mediagate.ok("allow-ip", "list")
+    assert said.startswith("allow-lists of domain default: off, the most specific one decides\nCIDR")
+
+
+def test_users_and_applications_have_lines(mediagate: CommandLine) -> None:
+    """A line is for one user, and for the tokens of one application, as said; removing it needs the same words."""
+    mediagate.ok("token", "create", ADA, "--app", "player")
+    said = mediagate.ok("allow-ip", "add", "192.0.2.7", "--user", ADA, "--app", "player")
+    assert said.startswith(f"allowed 192.0.2.7/32 for {ADA};")
+    assert mediagate.json("allow-ip", "list")["networks"] == [
+        {"cidr": "192.0.2.7/32", "for": f"user:{ADA}", "app": "player", "note": ""}
+    ]
+
+    assert mediagate.json("allow-ip", "remove", "192.0.2.7", "--user", ADA)["changed"] is False
+    assert (
+        mediagate.json("allow-ip", "remove", "192.0.2.7", "--user", ADA, "--app", "player")["changed"] is True
+    )
+    assert "there is no application `panel`" in mediagate.fails(
+        "allow-ip", "add", "192.0.2.7", "--app", "panel"
+    )
+
+
+def test_lists_combine_as_the_rule_says(mediagate: CommandLine) -> None:
+    """The rule is set and shown."""
+    said = mediagate.ok("allow-ip", "rule", "every_level")
+
+    assert said == "allow-lists of domain default: each one must admit\n"
+    assert mediagate.json("allow-ip", "list")["rule"] == "EVERY_LEVEL"
+
+
+def test_no_admin_is_locked_out_unless_forced(mediagate: CommandLine) -> None:
+    """--keep names an address that must go on letting an admin in, --force does it all the same."""
+    mediagate.ok("allow-ip", "add", "192.0.2.0/24")
+
+    said = mediagate.fails("allow-ip", "on", "--keep", "10.0.0.1")
+    assert said.startswith("no active admin of the domain could come in from 10.0.0.1 any more")
+    assert mediagate.json("allow-ip", "list")["enabled"] is False
+    mediagate.ok("allow-ip", "on", "--keep", "192.0.2.8")
+    mediagate.ok("allow-ip", "rule", "EVERY_LEVEL")
+    assert "from any address" in mediagate.fails("allow-ip", "add", "10.0.0.1", "--user", ADA)
+    mediagate.ok("allow-ip", "add", "10.0.0.1", "--user", ADA, "--force")
+    assert "give one of them" in mediagate.fails("allow-ip", "on", "--force", "--keep", "10.0.0.1", code=2)
+    assert "is not an IPv4 or IPv6 address" in mediagate.fails("allow-ip", "on", "--keep", "here", code=2)
 
 
 def test_switch_turns_on_and_off(mediagate: CommandLine) -> None:

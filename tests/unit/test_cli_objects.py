@@ -77,14 +77,6 @@ def test_objects_are_listed_by_type(mediagate: CommandLine) -> None:
     assert "no objects" in mediagate.ok("object", "list", "--type", "clip", "--domain", "default")
 
 
-def test_owner_changes_and_may_be_nobody(mediagate: CommandLine) -> None:
-    """The object owner is set and removed."""
-    mediagate.ok("object", "add", "asset:42")
-
-    assert mediagate.ok("object", "owner", "asset:42", ADA) == f"asset:42 is owned by {ADA}\n"
-    assert mediagate.ok("object", "owner", "asset:42", "-") == "asset:42 is owned by nobody\n"
-
-
 def test_removed_path_takes_all_below_it(mediagate: CommandLine) -> None:
     """What is made anew under the same id starts without the old facts."""
     mediagate.ok("collection", "add", "file:/masters")

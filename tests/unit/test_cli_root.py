@@ -131,7 +131,7 @@ def test_help_of_a_command_has_an_example(words: tuple[str, ...]) -> None:
         ("policy chek", "no such command `chek`; did you mean `check`? see `mediagate policy --help`"),
         ("policy publish", "missing argument `FOLDER`; see `mediagate policy publish --help`"),
         ("policy fetch", "missing argument `FOLDER`; see `mediagate policy fetch --help`"),
-        ("domain set default", "missing option `--status`"),
+        ("domain set default", "invalid value: nothing to set"),
         ("domain set default --status COLD", "invalid value for `--status`: `COLD` is not one of"),
         ("explain ada@example.org read", "missing argument `OBJECT`; see `mediagate explain --help`"),
         ("explain ada@example.org read asset", "invalid value: `asset` does not name an object: write TYPE:ID"),

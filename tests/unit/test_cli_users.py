@@ -36,6 +36,17 @@ def test_user_is_added_with_names_type_and_groups(mediagate: CommandLine) -> Non
         "admin": False,
         "groups": ["editors", "night shift"],
         "domain": "default",
+        "primary_group": None,
+        "domains": ["default"],
+        "description": "",
+        "avatar": "",
+        "phone": "",
+        "hide_email": False,
+        "hide_phone": False,
+        "settings": {},
+        "metadata": {},
+        "created": shown["created"],
+        "modified": shown["created"],
         "roles": ["can_read_assets"],
     }
     assert mediagate.json("user", "show", shown["id"]) == shown
@@ -94,6 +105,27 @@ def test_user_is_changed_only_in_what_is_named(mediagate: CommandLine) -> None:
     assert mediagate.json("user", "set", STAN, "--no-admin")["admin"] is False
 
 
+def test_all_that_is_kept_of_a_user_is_set_and_shown(mediagate: CommandLine) -> None:
+    """Each option of `set` is what `show` then says; `-` takes the primary group away."""
+    mediagate.ok("group", "add", "editors")
+    mediagate.ok("user", "add", STAN, "--group", "editors", "--description", "cuts", "--phone", "1")
+    mediagate.ok(
+        "user", "set", STAN, "--email", "Stan.Ek@example.org", "--avatar", "/stan.png", "--phone", "+46 2", "--hide-email",
+        "--hide-phone", "--primary-group", "editors", "--settings", '{"theme": "dark"}', "--metadata", '{"desk": 7}',
+    )  # fmt: skip
+    shown = mediagate.json("user", "show", "stan.ek@example.org")
+
+    told = {
+        "description": "cuts", "avatar": "/stan.png", "phone": "+46 2", "hide_email": True, "hide_phone": True,
+        "primary_group": "editors", "settings": {"theme": "dark"}, "metadata": {"desk": 7},
+    }  # fmt: skip
+    assert {name: shown[name] for name in told} == told
+    assert '{"theme": "dark"}' in mediagate.ok("user", "show", "stan.ek@example.org")
+    mediagate.ok("user", "set", "stan.ek@example.org", "--primary-group", "-", "--show-email")
+    shown = mediagate.json("user", "show", "stan.ek@example.org")
+    assert (shown["primary_group"], shown["hide_email"], shown["hide_phone"]) == (None, False, True)
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
@@ -103,6 +135,13 @@ def test_user_is_changed_only_in_what_is_named(mediagate: CommandLine) -> None:
         (("show", "ade@example.org"), 3, "there is no user `ade@example.org`; did you mean `ada@example.org`?"),
         (("set", ADA, "--no-admin"), 3, "`ada@example.org` is the last active admin of its domain: make another one first"),
         (("set", ADA, "--status", "BLOCKED"), 3, "is the last active admin of its domain"),
+        (("set", ADA, "--status", "DELETED"), 3, "is the last active admin of its domain"),
+        (("set", ADA, "--type", "STANDARD"), 2, "only POWER users may be admin"),
+        (("set", ADA, "--avatar", "javascript:alert(1)"), 2, "is no link of a user: write https://HOST/PATH"),
+        (("set", ADA, "--settings", "{a}"), 2, "--settings is no JSON"),
+        (("set", ADA, "--settings", "[1]"), 2, "are no JSON object"),
+        (("set", ADA, "--primary-group", "nobody"), 3, "there is no group `nobody`"),
+        (("set", ADA, "--email", "ada"), 2, "`ada` is not an e-mail address"),
         (("list", "--domain", "studio"), 3, "there is no domain `studio`"),
     ],
 )  # fmt: skip

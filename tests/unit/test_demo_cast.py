@@ -1,7 +1,7 @@
 """Tests of gateway.demo.cast: the data agree with each other and with the catalogue of roles."""
 
-from gateway.bundle import read_role_floor
 from gateway.demo.cast import BEA, BOB, CAST, GRANTS, GROUPS, NELL, STUDIO, THINGS, VIEWERS, WRITING
+from gateway.roles import read_role_floor
 from gateway.shipped import shipped_policies
 from models.records import Permission, UserStatus, UserType
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bundle import read_role_floor
 from gateway.demo import copyparty
 from gateway.errors import GatewayError
 from gateway.inbound import Inbound
+from gateway.roles import read_role_floor
 from gateway.routes import RouteTable
 from gateway.shipped import shipped_policies
 from models.networks import NetworkSet

@@ -5,6 +5,7 @@ import pytest
 from models import changes, directory
 from models.records import ObjectKey, Permission
 from models.store import Store
+from models.tables import User
 from stores import CLIP, FOLDER, SUB, TOP, change
 
 
@@ -37,7 +38,7 @@ def test_things_are_found_by_id_and_by_name(twins: Store) -> None:
 def test_an_id_beats_a_name(cast: Store) -> None:
     """A group whose name is another's id does not hide it."""
     with change(cast) as session:
-        changes.create_group(session, "main", "crew", id_="other-crew")
+        changes.create_group(session, "other", "crew", id_="other-crew")
     with cast.read() as session:
         assert directory.find_group(session, None, "crew").id == "crew"
 
@@ -86,10 +87,13 @@ def test_lists_are_complete_and_in_order(twins: Store) -> None:
         token, _ = changes.issue_token(session, "ben", "app")
     with twins.read() as session:
         assert [row.id for row in directory.list_domains(session)] == ["main", "other"]
+        assert [row.id for row in directory.list_domains_of(session, "ben@example.com")] == ["main", "other"]
         assert [row.id for row in directory.list_users(session, "main")] == ["ada", "ben"]
         assert [row.id for row in directory.list_users(session)] == ["ada", "ben", "ben2", "zoe"]
         assert [row.id for row in directory.list_groups(session, "other")] == ["crew2", "strangers"]
         assert list(directory.list_roles(session, "crew")) == ["can_a", "can_b"]
+        assert directory.list_roles_of(session, session.get_one(User, "ben")) == ["can_a", "can_b"]
+        assert directory.list_roles_of(session, session.get_one(User, "ada")) == []
         assert [row.id for row in directory.list_members(session, "crew")] == ["ben"]
         assert [row.id for row in directory.list_groups_of(session, "ben")] == ["crew"]
         assert [row.id for row in directory.list_applications(session)] == ["app", "app2"]

@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 
 from models import changes
 from models.loading import MAX_CATCH_UP, Mark
-from models.networks import NetworkSet
+from models.networks import AllowList
 from models.records import (
     DomainRecord,
     GroupRecord,
@@ -35,10 +35,10 @@ def test_a_token_brings_its_user_groups_and_domain(cast: Store) -> None:
         key: TokenRecord(token.id, "ben", "app", None, revoked=False),
         "user:ben": UserRecord("ben", "main", group_ids=("crew",)),
         "group:crew": GroupRecord(
-            "crew", "main", frozenset({"can_read_assets"}), NetworkSet.of(["10.0.0.0/8"])
+            "crew", "main", frozenset({"can_read_assets"}), AllowList.of([("10.0.0.0/8", None)])
         ),
         "domain:main": DomainRecord(
-            "main", allow_list_enabled=True, networks=NetworkSet.of(["192.0.2.1/32"])
+            "main", allow_list_enabled=True, networks=AllowList.of([("192.0.2.1/32", None)])
         ),
     }
 

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress
 
-from models.networks import AddressError, NetworkSet, canonical_address, canonical_network
+from models.networks import (
+    UNRESTRICTED,
+    AddressError,
+    AllowList,
+    NetworkSet,
+    canonical_address,
+    canonical_network,
+)
 
 BITS = {4: 32, 6: 128}
 
@@ -137,3 +144,24 @@ def test_networks_that_touch_are_one_range() -> None:
     """Halves, repetitions and a network within another are merged, so that equal lists are equal."""
     assert NetworkSet.of(["10.0.0.0/9", "10.128.0.0/9", "10.1.0.0/16"]) == NetworkSet.of(["10.0.0.0/8"])
     assert NetworkSet.of(["0.0.0.0/1", "128.0.0.0/1"]) == NetworkSet.of(["0.0.0.0/0"])
+
+
+def test_a_line_for_one_application_adds_to_those_for_all() -> None:
+    """An application with lines of its own has the common ones too; another has these alone."""
+    found = AllowList.of([("10.0.0.0/8", None), ("192.0.2.0/24", "a"), ("192.0.2.9/32", "b")])
+    here, there = canonical_address("10.1.1.1"), canonical_address("192.0.2.7")
+
+    admits = {
+        app: (found.networks_for(app).admits(here), found.networks_for(app).admits(there)) for app in "abc"
+    }
+    assert admits == {"a": (True, True), "b": (True, False), "c": (True, False)}
+
+
+def test_a_list_without_lines_for_an_application_is_empty_for_it() -> None:
+    """A list that only speaks of one application restricts no other."""
+    found = AllowList.of([("10.0.0.0/8", "a")])
+
+    assert found
+    assert not found.networks_for("b")
+    assert AllowList.of([]) == UNRESTRICTED
+    assert not UNRESTRICTED

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from commandline import CommandLine, initialised
-from gateway.bundle import load_bundle, polar_sources, read_role_floor
+from gateway.bundle import load_bundle, polar_sources
 from gateway.policy.lint import lint
 from gateway.proving import prove
+from gateway.roles import read_role_floor
 from gateway.shipped import shipped_policies
 
 TEXT = (Path(__file__).parents[2] / "docs" / "policies.md").read_text("utf-8")

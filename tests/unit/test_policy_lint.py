@@ -28,6 +28,23 @@ def test_shipped_policies_have_no_findings() -> None:
     assert lint(SHIPPED) == []
 
 
+@pytest.mark.parametrize(
+    "condition", ['subject.has_role("web_x")', 'r in ["a", "web_x"] and subject.has_role(r)']
+)
+def test_no_rule_asks_for_a_role_that_decides_nothing(condition: str) -> None:
+    """A GUI-only role in a rule is an error at its line, wherever it stands; elsewhere the name is a text."""
+    sources = {**SHIPPED, "0.polar": permit(condition)}
+
+    found = errors_of(lint(sources, gui_only={"web_x"}))
+    assert found == [
+        (
+            "0.polar:2: the role `web_x` only switches something of a graphical interface, so no rule may ask for it: "
+            "ask for the role of the operation itself"
+        )
+    ]
+    assert errors_of(lint(sources)) == []
+
+
 ERRORS = {
     "an unknown word": ('subject.in_gruop("a")', "`subject` has no question `in_gruop`: did you mean `in_group`?"),
     "a word of another class": ("subject.owned_by(subject)", "ask `resource.owned_by(...)`"),

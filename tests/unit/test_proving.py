@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.bundle import read_policy, read_role_floor
+from gateway.bundle import read_policy
 from gateway.policy import Policy
 from gateway.proving import Failure, prove
+from gateway.roles import read_role_floor
 from gateway.scenarios import load_scenarios, scenario_of
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -130,7 +130,7 @@ def test_only_what_this_version_proved_is_taken_over_without_lint(
     """A bundle of a trial on record is not linted again; without that record, or with other settings' only, it is, and may be refused."""
     linted: list[str] = []
 
-    def refusing(_: object) -> list[Finding]:
+    def refusing(_: object, **_options: object) -> list[Finding]:
         linted.append("once")
         return [Finding("gates.polar:1", "a later version finds fault here")]
 

@@ -133,6 +133,11 @@ def test_query_statements(tmp_path: Path, query: str, taken: list[str], refused:
         ("GET /a: {action: read}", "a row says who may pass"),
         ("GET /a: {action: read, role: none, anonymous: true}", "in one way"),
         ("GET /a: {action: read, role: none, roles: [can_read_assets]}", "in one way"),
+        ("GET /a: {action: read, role: web_can_upload}", "the role `web_can_upload` only switches something"),
+        (
+            "GET /a: {action: read, roles: [can_read_assets, web_can_upload]}",
+            "demand the role of the operation itself",
+        ),
         ("GET /a: {action: read, anonymous: false}", "says nothing"),
         ("GET /a: {action: read, anonymous: 1}", "must be `true` or `false`"),
         (

@@ -85,3 +85,21 @@ def test_the_digest_covers_own_scenarios(folder: Path) -> None:
     own(folder, "")
 
     assert bundle_digest(folder.parent) != before
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ("{user: {sam: {}}}", "unknown words ['user'] in the facts"),
+        ("{users: {sam: {grups: [a]}}}", "unknown words ['grups'] in `users`"),
+        (
+            "{acl: [{object: 'asset:a', to: 'user:sam', may: [read], propagate: true}]}",
+            "['propagate'] in `acl`",
+        ),
+    ],
+)
+def test_a_misspelled_fact_does_not_load(folder: Path, facts: str, said: str) -> None:
+    """A word that nobody knows would silently say nothing, and the scenario would guard another world."""
+    (folder / "one.yaml").write_text(CASE.replace("{users: {sam: {}}}", facts))
+
+    assert said in problems(folder)

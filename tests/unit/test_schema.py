@@ -9,19 +9,35 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
-from models import schema
+from models import changes, schema
+from models.networks import AllowList
 from models.published import latest_publication
+from models.records import DomainRecord, GroupRecord
 from models.store import Store, StoreError
-from models.tables import Base, SystemDomain
-from stores import Databases, behind, opened, revision
+from models.tables import Base, Group, SystemDomain, User
+from stores import Databases, behind, change, opened, record, revision
 
 
 @pytest.fixture
 def bare_url(databases: Databases, tmp_path: Path) -> str:
     """A database without a schema."""
     return databases.bare(tmp_path)
+
+
+INSERT_DOMAIN = (
+    "INSERT INTO system_domains (id, name, status, allow_list_enabled) VALUES (:w, :w, 'ACTIVE', :no)"
+)
+"""A domain as any schema takes it."""
+
+
+def migrate_to(connection: Connection, version: str) -> None:
+    """Brings a database without a schema to an older one."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.SCRIPTS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
 
 
 def test_migrations_make_what_the_tables_say(url: str) -> None:
@@ -36,9 +52,7 @@ def test_text_is_compared_bytewise(url: str) -> None:
     words = ["B", "Z", "a", "b", "é"]
     with behind(url) as connection:
         for word in ["é", "b", "a", "Z", "B"]:
-            connection.execute(
-                text("INSERT INTO system_domains VALUES (:w, :w, 'ACTIVE', :no)"), {"w": word, "no": False}
-            )
+            connection.execute(text(INSERT_DOMAIN), {"w": word, "no": False})
         found = connection.execute(text("SELECT id FROM system_domains ORDER BY id")).scalars().all()
     assert found == words
 
@@ -53,11 +67,8 @@ def test_the_head_is_the_newest_migration() -> None:
 def test_an_older_store_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> None:
     """A store of the first schema with facts in it keeps them, gets the tables that came since, and opens."""
     with behind(bare_url) as connection:
-        config = Config()
-        config.set_main_option("script_location", str(schema.SCRIPTS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(text("INSERT INTO system_domains VALUES ('d', 'D', 'ACTIVE', :no)"), {"no": False})
+        migrate_to(connection, "0001")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
     with pytest.raises(StoreError, match="mediagate upgrade"), opened(bare_url, tmp_path):
         pass
     Store.upgrade(bare_url)
@@ -65,6 +76,74 @@ def test_an_older_store_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> 
     with opened(bare_url, tmp_path) as store, store.read() as session:
         assert [row.id for row in session.query(SystemDomain)] == ["d"]
         assert latest_publication(session) is None
+
+
+def test_users_of_an_older_store_get_the_new_attributes_empty(bare_url: str, tmp_path: Path) -> None:
+    """A user of the second schema hides nothing after the upgrade, and can be changed."""
+    at = {"now": "2026-01-01 00:00:00"}
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0002")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        connection.execute(
+            text(
+                "INSERT INTO users (id, domain_id, email, first_name, last_name, description, avatar_url, type, status,"
+                " is_admin, settings, created, modified)"
+                " VALUES ('u', 'd', 'u@x', 'U', '', '', '', 'POWER', 'ACTIVE', :no, '{}', :now, :now)"
+            ),
+            {"no": False, **at},
+        )
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        with change(store) as session:
+            changes.update_user(session, "u", user_metadata={"a": 1})
+        with store.read() as session:
+            user = session.get_one(User, "u")
+        assert (user.first_name, user.phone, user.hide_email, user.hide_phone) == ("U", "", False, False)
+        assert (user.settings, user.user_metadata) == ({}, {"a": 1})
+
+
+def test_domains_of_an_older_store_go_on_taking_roles_from_groups(bare_url: str, tmp_path: Path) -> None:
+    """A team that gave roles under the older schema gives them on, as a group; another stays a team."""
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0003")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        for team in ("gives", "rests"):
+            connection.execute(text("INSERT INTO groups VALUES (:id, 'd', :id, 'TEAM', '')"), {"id": team})
+        connection.execute(text("INSERT INTO group_roles VALUES ('gives', 'can_a')"))
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        assert record(store, "domain:d") == DomainRecord("d")
+        assert record(store, "group:gives") == GroupRecord("gives", "d", frozenset({"can_a"}))
+        with store.read() as session:
+            assert {group.id: str(group.kind) for group in session.query(Group)} == {
+                "gives": "GROUP",
+                "rests": "TEAM",
+            }
+
+
+def test_allow_lists_of_an_older_store_bind_as_before(bare_url: str, tmp_path: Path) -> None:
+    """A line of the older schema is the domain's or the group's, for all applications, and can be joined by a user's."""
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0004")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        connection.execute(text("INSERT INTO groups VALUES ('g', 'd', 'g', 'GROUP', '')"))
+        for id_, group in (("1", None), ("2", "g")):
+            line = text(
+                "INSERT INTO networks (id, domain_id, group_id, cidr, note) VALUES (:id, 'd', :g, :c, '')"
+            )
+            connection.execute(line, {"id": id_, "g": group, "c": f"10.{id_}.0.0/16"})
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        assert record(store, "domain:d") == DomainRecord("d", networks=AllowList.of([("10.1.0.0/16", None)]))
+        assert record(store, "group:g") == GroupRecord(
+            "g", "d", networks=AllowList.of([("10.2.0.0/16", None)])
+        )
+        with change(store) as session:
+            user = changes.create_user(session, "d", "u@x")
+            changes.allow_network(session, "d", "10.3.0.0/16", user_id=user.id)
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:

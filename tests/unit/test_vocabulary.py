@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from netaddr import IPAddress
 
-from models.networks import NetworkSet, canonical_address
+from models.networks import UNRESTRICTED, AllowList, canonical_address
 from models.records import (
     MAX_ANCESTORS,
     DomainRecord,
@@ -29,6 +29,7 @@ from models.vocabulary import Request, Resource, Subject
 READ, WRITE = Permission.READ, Permission.WRITE
 CLIP, SUB, TOP = ObjectKey("asset", "clip"), ObjectKey("collection", "sub"), ObjectKey("collection", "top")
 FLOOR = {"can_read": UserType.BROWSE_ONLY, "can_write": UserType.STANDARD}
+MAIN = DomainRecord("main")
 NOON = datetime(2030, 6, 1, 12, 0, tzinfo=UTC)
 
 
@@ -91,10 +92,12 @@ def test_only_active_users_are_active(status: UserStatus) -> None:
 
 @pytest.mark.parametrize("status", list(DomainStatus))
 def test_a_domain_works_while_active_or_warned(status: DomainStatus) -> None:
-    """FROZEN and DEACTIVATED admit nobody."""
+    """FROZEN and DEACTIVATED ones do not, and only the first is frozen; one that is gone is neither."""
     works = status in (DomainStatus.ACTIVE, DomainStatus.WARNING)
     assert asking(ben(), DomainRecord("main", status)).in_working_domain() is works
-    assert Subject(Known(gone=("domain:main",)), ben(), FLOOR).in_working_domain() is False
+    assert asking(ben(), DomainRecord("main", status)).in_frozen_domain() is (status is DomainStatus.FROZEN)
+    gone = Subject(Known(gone=("domain:main",)), ben(), FLOOR)
+    assert (gone.in_working_domain(), gone.in_frozen_domain()) == (False, False)
 
 
 def test_an_anonymous_subject_is_nothing_and_has_nothing() -> None:
@@ -104,6 +107,7 @@ def test_an_anonymous_subject_is_nothing_and_has_nothing() -> None:
         nobody.is_signed_in(),
         nobody.is_active(),
         nobody.in_working_domain(),
+        nobody.in_frozen_domain(),
         nobody.is_admin(),
         nobody.is_type("POWER"),
         nobody.in_group("crew"),
@@ -144,7 +148,7 @@ def test_a_subject_is_named_by_user_and_groups() -> None:
 def test_a_role_is_capped_by_the_type(type_: UserType, role: str, *, holds: bool) -> None:
     """A group's role counts for users whose type may hold it; a role nobody listed needs POWER."""
     group = GroupRecord("crew", "main", frozenset({"can_read", "can_write", "unlisted"}))
-    assert asking(ben("crew", type=type_), group).has_role(role) is holds
+    assert asking(ben("crew", type=type_), MAIN, group).has_role(role) is holds
 
 
 def test_roles_come_from_any_group_and_a_route_demands_all() -> None:
@@ -153,7 +157,7 @@ def test_roles_come_from_any_group_and_a_route_demands_all() -> None:
         GroupRecord("a", "main", frozenset({"can_read"})),
         GroupRecord("b", "main", frozenset({"can_write"})),
     )
-    subject = asking(ben("a", "b"), *groups)
+    subject = asking(ben("a", "b"), MAIN, *groups)
     assert request("::1", roles=("can_read", "can_write")).roles_held_by(subject)
     assert not request("::1", roles=("can_read", "other")).roles_held_by(subject)
     assert request("::1").roles_held_by(asking(ben()))
@@ -162,28 +166,60 @@ def test_roles_come_from_any_group_and_a_route_demands_all() -> None:
 def test_a_missing_fact_stops_the_question() -> None:
     """A group that is not at hand is asked for, not taken as giving nothing; one that is gone gives nothing."""
     with pytest.raises(MissingFactError) as caught:
-        asking(ben("crew")).has_role("can_read")
+        asking(ben("crew"), MAIN).has_role("can_read")
     assert caught.value.key == "group:crew"
-    assert not Subject(Known(gone=("group:crew",)), ben("crew"), FLOOR).has_role("can_read")
+    with pytest.raises(MissingFactError) as caught:
+        asking(ben("crew")).has_role("can_read")
+    assert caught.value.key == "domain:main"
+    assert not Subject(Known(MAIN, gone=("group:crew",)), ben("crew"), FLOOR).has_role("can_read")
 
 
-OFFICE, HOME = NetworkSet.of(["10.0.0.0/8"]), NetworkSet.of(["192.0.2.0/24"])
+@pytest.mark.parametrize(
+    ("groups", "held"),
+    [
+        ({}, {"can_read", "can_write"}),
+        ({"team": (), "empty": ()}, {"can_read", "can_write"}),
+        ({"a": ("can_read",)}, {"can_read"}),
+        ({"a": ("can_read",), "b": ("can_write", "unlisted"), "empty": ()}, {"can_read", "can_write"}),
+        ({"a": ("other",)}, set()),
+    ],
+)
+def test_role_groups_narrow_what_the_type_may_hold(
+    groups: dict[str, tuple[str, ...]], held: set[str]
+) -> None:
+    """Without one that names roles all of the type is held, else what they name together; groups' own roles do not count."""
+    domain = DomainRecord("main", roles_narrow=True)
+    records = [GroupRecord(name, "main", narrows_to=frozenset(roles)) for name, roles in groups.items()]
+    legacy = GroupRecord("legacy", "main", frozenset({"can_write", "unlisted"}))
+    subject = asking(ben("legacy", *groups), domain, legacy, *records)
+
+    assert {role for role in ("can_read", "can_write", "unlisted") if subject.has_role(role)} == held
+
+
+def test_a_domain_that_is_gone_gives_no_role() -> None:
+    """Where nobody knows how roles come, none does."""
+    subject = Subject(Known(gone=("domain:main",)), ben(type=UserType.POWER), FLOOR)
+
+    assert not subject.has_role("can_read")
+
+
+OFFICE, HOME = AllowList.of([("10.0.0.0/8", None)]), AllowList.of([("192.0.2.0/24", None)])
 
 
 @pytest.mark.parametrize(
     ("enabled", "domain", "groups", "admitted"),
     [
         (False, OFFICE, [OFFICE], {"office", "home", "away"}),
-        (True, NetworkSet(), [NetworkSet()], {"office", "home", "away"}),
+        (True, AllowList(), [AllowList()], {"office", "home", "away"}),
         (True, OFFICE, [], {"office"}),
-        (True, OFFICE, [NetworkSet()], {"office"}),
+        (True, OFFICE, [AllowList()], {"office"}),
         (True, OFFICE, [HOME], {"home"}),
-        (True, NetworkSet(), [OFFICE, HOME], {"office", "home"}),
-        (True, OFFICE, [HOME, NetworkSet()], {"home"}),
+        (True, AllowList(), [OFFICE, HOME], {"office", "home"}),
+        (True, OFFICE, [HOME, AllowList()], {"home"}),
     ],
 )
 def test_the_most_specific_list_decides(
-    domain: NetworkSet, groups: list[NetworkSet], admitted: set[str], *, enabled: bool
+    domain: AllowList, groups: list[AllowList], admitted: set[str], *, enabled: bool
 ) -> None:
     """While the switch is on: the lists of the groups together if any has a line, else the domain's, else nobody is restricted."""
     records = [GroupRecord(f"g{at}", "main", networks=networks) for at, networks in enumerate(groups)]
@@ -194,6 +230,47 @@ def test_the_most_specific_list_decides(
     )
     places = {"office": "10.1.2.3", "home": "::ffff:192.0.2.7", "away": "2001:db8::1"}
     assert {name for name, address in places.items() if subject.admitted_from(request(address))} == admitted
+
+
+@pytest.mark.parametrize(
+    ("every", "user", "groups", "domain", "admitted"),
+    [
+        (False, OFFICE, [HOME], HOME, {"office"}),
+        (False, None, [HOME], OFFICE, {"home"}),
+        (True, OFFICE, [HOME], OFFICE, set()),
+        (True, OFFICE, [OFFICE, HOME], OFFICE, {"office"}),
+        (True, None, [HOME], None, {"home"}),
+        (True, None, [], None, {"office", "home", "away"}),
+    ],
+)
+def test_levels_combine_as_the_domain_says(
+    user: AllowList | None,
+    groups: list[AllowList],
+    domain: AllowList | None,
+    admitted: set[str],
+    *,
+    every: bool,
+) -> None:
+    """The user's own list, those of the groups together, the domain's: the first that has a line, or each that has one."""
+    records = [GroupRecord(f"g{at}", "main", networks=networks) for at, networks in enumerate(groups)]
+    home = DomainRecord(
+        "main", allow_list_enabled=True, networks=domain or UNRESTRICTED, every_level_binds=every
+    )
+    names = [group.id for group in records]
+    subject = asking(ben(*names, networks=user or UNRESTRICTED), home, *records)
+    places = {"office": "10.1.2.3", "home": "192.0.2.7", "away": "2001:db8::1"}
+    assert {name for name, address in places.items() if subject.admitted_from(request(address))} == admitted
+
+
+def test_a_line_binds_the_application_it_is_for() -> None:
+    """With the tokens of another application the list has no line."""
+    home = DomainRecord("main", allow_list_enabled=True, networks=AllowList.of([("10.0.0.0/8", "panel")]))
+    subject = asking(ben(), home)
+
+    def admitted(application: str) -> bool:
+        return subject.admitted_from(Request(canonical_address("192.0.2.7"), NOON, application=application))
+
+    assert (admitted("panel"), admitted("player")) == (False, True)
 
 
 def test_without_a_domain_nobody_is_admitted() -> None:

@@ -9,10 +9,15 @@ from gateway.cli.desk import desk_of
 from gateway.cli.options import examples
 from gateway.cli.text import table
 from models import changes, directory
-from models.records import DomainStatus
+from models.records import DomainStatus, RoleModel
 from models.tables import SystemDomain
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The domain's name.", show_default=False)]
+
+SAID_OF_ROLES = {
+    RoleModel.GROUPS: "users of domain {domain} hold the roles that their groups give",
+    RoleModel.ROLE_GROUPS: "users of domain {domain} hold all roles of their type, unless they are in a role group that has roles",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +25,13 @@ def add_to(app: typer.Typer) -> None:
     domains = typer.Typer(name="domain", help="System domains.", rich_markup_mode=None)
     domains.command("add", epilog=examples("mediagate domain add studio"))(add)
     domains.command("list")(list_)
-    domains.command("set", epilog=examples("mediagate domain set studio --status FROZEN"))(set_)
+    domains.command(
+        "set",
+        epilog=examples(
+            "mediagate domain set studio --status FROZEN",
+            "mediagate domain set studio --role-model ROLE_GROUPS",
+        ),
+    )(set_)
     app.add_typer(domains)
 
 
@@ -37,7 +48,10 @@ def list_(context: typer.Context) -> None:
     desk = desk_of(context)
     with desk.reading() as session:
         rows = [described(domain) for domain in directory.list_domains(session)]
-    desk.tell(rows, table(rows, ("name", "status", "allow_list", "id"), "no domains: run `mediagate init`"))
+    desk.tell(
+        rows,
+        table(rows, ("name", "status", "role_model", "allow_list", "id"), "no domains: run `mediagate init`"),
+    )
 
 
 def set_(
@@ -45,16 +59,33 @@ def set_(
     name: NameArgument,
     *,
     status: Annotated[
-        DomainStatus,
-        typer.Option("--status", case_sensitive=False, help="FROZEN and DEACTIVATED admit nobody."),
-    ],
+        DomainStatus | None,
+        typer.Option(
+            "--status", case_sensitive=False, help="FROZEN lets members only read, DEACTIVATED nothing."
+        ),
+    ] = None,
+    role_model: Annotated[
+        RoleModel | None,
+        typer.Option(
+            "--role-model", case_sensitive=False, help="Groups give roles, or role groups narrow the type's."
+        ),
+    ] = None,
 ) -> None:
     """Changes a system domain."""
+    if status is None and role_model is None:
+        raise typer.BadParameter("nothing to set: give at least one option, as in --status FROZEN")
     desk = desk_of(context)
     with desk.writing() as commit:
         found = naming.the_domain(commit.session, name)
-        document = described(changes.set_domain_status(commit.session, found.id, status))
-    desk.tell(document, f"domain {found.name} is {status}")
+        said = []
+        if status is not None:
+            changes.set_domain_status(commit.session, found.id, status)
+            said.append(f"domain {found.name} is {status}")
+        if role_model is not None:
+            changes.set_role_model(commit.session, found.id, role_model)
+            said.append(SAID_OF_ROLES[role_model].format(domain=found.name))
+        document = described(found)
+    desk.tell(document, "\n".join(said))
 
 
 def described(domain: SystemDomain) -> dict[str, Any]:
@@ -63,5 +94,6 @@ def described(domain: SystemDomain) -> dict[str, Any]:
         "id": domain.id,
         "name": domain.name,
         "status": str(domain.status),
+        "role_model": str(domain.role_model),
         "allow_list": "on" if domain.allow_list_enabled else "off",
     }

@@ -67,6 +67,10 @@ def explain(  # noqa: PLR0913 - one for each option
             "--at", metavar="TIME", help="ISO time of the request; now by default.", show_default=False
         ),
     ] = None,
+    app: Annotated[
+        str | None,
+        typer.Option("--app", metavar="NAME", help="The application whose token comes.", show_default=False),
+    ] = None,
     domain: DomainOption = None,
 ) -> None:
     """Prints every gate and permit in order with its verdict and place, and the entries that grant something.
@@ -83,8 +87,10 @@ def explain(  # noqa: PLR0913 - one for each option
     policy = _policy(desk)
     with desk.store() as store:
         with store.read() as session:
-            user_id = None if user == NOBODY else naming.the_user(session, user, domain).id
-        ask = Ask(user_id, action, key, canonical, time, tuple(role or ()))
+            asker = None if user == NOBODY else naming.the_user(session, user, domain)
+            known = naming.known_application(session, asker.domain_id, app) if asker and app else None
+        user_id = asker.id if asker else None
+        ask = Ask(user_id, action, key, canonical, time, tuple(role or ()), known.id if known else "")
         found = explained(policy.bundle, store, ask)
         with store.read() as session:
             document = {**_document(session, user, ask, found), "policy": policy.document}

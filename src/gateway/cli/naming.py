@@ -72,6 +72,15 @@ def the_application(session: Session, domain_id: str, name: str) -> Application 
         return None
 
 
+def known_application(session: Session, domain_id: str, name: str) -> Application:
+    """Returns the application of this name or id in a domain."""
+
+    def names() -> Iterable[str]:
+        return (app.name for app in directory.list_applications(session, domain_id))
+
+    return _found(lambda: directory.find_application(session, domain_id, name), name, names)
+
+
 def the_principal(session: Session, text: str, domain: str | None) -> tuple[str, str]:
     """Returns the fact key of the user or group that `text` names, and how to write it without doubt.
 

@@ -43,11 +43,11 @@ def add_to(app: typer.Typer) -> None:
     objects.command("add", epilog=OBJECT_EXAMPLES)(add)
     objects.command("list")(list_)
     objects.command("show")(show)
-    objects.command("owner", epilog=examples("mediagate object owner asset:42 stan@example.org"))(owner)
     objects.command("remove", epilog=examples("mediagate object remove file:/masters/old"))(remove)
-    from gateway.cli.unsettled import add_commands_to
+    from gateway.cli import owners, unsettled
 
-    add_commands_to(objects)
+    owners.add_commands_to(objects)
+    unsettled.add_commands_to(objects)
     app.add_typer(objects)
 
 
@@ -134,26 +134,6 @@ def show(context: typer.Context, object_: ObjectArgument) -> None:
     with desk.reading() as session:
         document = described(session, key)
     desk.tell(document, card(document))
-
-
-def owner(
-    context: typer.Context,
-    object_: ObjectArgument,
-    user: Annotated[
-        str, typer.Argument(metavar="USER", help="E-mail or id; `-` for nobody.", show_default=False)
-    ],
-) -> None:
-    """Makes a user the object owner, who may always change who has access."""
-    desk = desk_of(context)
-    key = naming.object_named(object_)
-    with desk.writing() as commit:
-        session = commit.session
-        present = directory.find_object(session, key)
-        domain_id = present.domain_id if present else None
-        owner_id = None if user == "-" else naming.the_user(session, user, domain_id).id
-        changes.change_owner(session, key, owner_id)
-        document = described(session, key)
-    desk.tell(document, f"{key} is owned by {document['owner'] or 'nobody'}")
 
 
 def remove(context: typer.Context, object_: ObjectArgument) -> None:

@@ -1,8 +1,11 @@
 """The arguments and options that several commands share, and examples in their help."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from models.changes import Guard
 
 UserArgument = Annotated[
     str, typer.Argument(metavar="USER", help="A user's e-mail or id.", show_default=False)
@@ -33,6 +36,23 @@ DomainOption = Annotated[
         show_default=False,
     ),
 ]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Do it even if the allow-lists let no admin in then.")
+]
+
+
+def guard_of(keep: str | None = None, *, force: bool) -> "Guard | None":
+    """Returns whom the allow-lists must still let in after a change: an admin, from the address `keep` or from anywhere."""
+    from models.changes import Guard
+    from models.networks import AddressError, canonical_address
+
+    if force and keep is not None:
+        raise typer.BadParameter("--keep asks for a check and --force for none: give one of them")
+    try:
+        address = canonical_address(keep) if keep is not None else None
+    except AddressError as error:
+        raise typer.BadParameter(str(error)) from error
+    return None if force else Guard(address)
 
 
 def examples(*lines: str) -> str:

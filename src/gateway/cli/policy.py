@@ -1,6 +1,5 @@
 """`mediagate policy`: checking, proving and comparing a folder of policies before it is used."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -84,16 +83,18 @@ def check(context: typer.Context, folder: FolderArgument = None) -> None:
 
 def _linted(place: Path, max_file: int) -> tuple[list[str], list[str]]:
     """Returns errors and warnings of the Polar files; what cannot be read is left to the loader."""
-    from gateway.bundle import polar_sources, read_role_floor
+    from gateway.bundle import polar_sources
     from gateway.errors import PolicyFileError
     from gateway.policy.lint import MAX_TOKENS, lint
+    from gateway.roles import gui_only_of, read_roles
 
     try:
-        roles: Mapping[str, object] | None = read_role_floor(place)
+        roles = read_roles(place)
     except PolicyFileError:
         roles = None
     try:
-        findings = lint(polar_sources(place, max_file), roles, max_tokens=MAX_TOKENS)
+        gui_only = gui_only_of(roles or {})
+        findings = lint(polar_sources(place, max_file), roles, gui_only=gui_only, max_tokens=MAX_TOKENS)
     except PolicyFileError:
         return [], []
     errors = [finding.text for finding in findings if finding.error]
@@ -141,15 +142,16 @@ def run_scenarios(context: typer.Context, folder: FolderArgument = None) -> None
 
     Exit code 0: every case is answered as its scenario says, 1: one is not. Scenarios of your own stand in scenarios/own/.
     """
-    from gateway.bundle import read_policy, read_role_floor
+    from gateway.bundle import read_policy, read_scenarios
     from gateway.proving import prove
-    from gateway.scenarios import load_scenarios
+    from gateway.roles import floor_of, read_roles
 
     desk = desk_of(context)
     with placed(desk, folder) as place:
-        scenarios = load_scenarios(place.folder / "scenarios")
+        roles = read_roles(place.folder)
+        scenarios = read_scenarios(place.folder, roles)
         policy = read_policy(place.folder, desk.settings().policies.max_file)
-        proof = prove(policy, read_role_floor(place.folder), scenarios)
+        proof = prove(policy, floor_of(roles), scenarios)
     overridden = [
         {"name": each.overrides, "by": each.place, "because": each.because}
         for each in scenarios

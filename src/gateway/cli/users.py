@@ -1,6 +1,7 @@
 """`mediagate user`: people's accounts."""
 
-from typing import Annotated, Any
+import json
+from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
@@ -9,16 +10,26 @@ from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.options import DomainOption, UserArgument, examples
 from gateway.cli.text import card, table
+from gateway.cli.user_forms import (
+    Avatar,
+    Description,
+    FirstName,
+    HideEmail,
+    HidePhone,
+    LastName,
+    Metadata,
+    Phone,
+    PrimaryGroup,
+    Settings,
+    described,
+    details,
+    document,
+    given,
+)
 from models import changes, directory
 from models.records import UserStatus, UserType
 from models.tables import User
 
-FirstName = Annotated[
-    str | None, typer.Option("--first-name", metavar="TEXT", help="First name.", show_default=False)
-]
-LastName = Annotated[
-    str | None, typer.Option("--last-name", metavar="TEXT", help="Last name.", show_default=False)
-]
 COLUMNS = ("email", "type", "status", "admin", "groups", "id")
 
 
@@ -37,9 +48,12 @@ ADD_EXAMPLES = examples(
     "mediagate user add bea@example.org --type BROWSE_ONLY",
     "mediagate user add ada@example.org --type POWER --admin",
 )
+
+
 SET_EXAMPLES = examples(
     "mediagate user set stan@example.org --status BLOCKED",
     "mediagate user set ada@example.org --type POWER --admin",
+    """mediagate user set stan@example.org --primary-group editors --settings '{"theme": "dark"}'""",
 )
 
 
@@ -49,6 +63,9 @@ def add(  # noqa: PLR0913 - one for each option
     *,
     first_name: FirstName = None,
     last_name: LastName = None,
+    description: Description = None,
+    avatar: Avatar = None,
+    phone: Phone = None,
     type_: Annotated[
         UserType, typer.Option("--type", case_sensitive=False, help="Caps the roles.")
     ] = UserType.STANDARD,
@@ -65,12 +82,18 @@ def add(  # noqa: PLR0913 - one for each option
     with desk.writing() as commit:
         session = commit.session
         home = naming.the_domain(session, domain)
-        names = _given(first_name=first_name, last_name=last_name)
-        user = changes.create_user(session, home.id, email, type=type_, is_admin=admin, **names)
+        about = given(
+            first_name=first_name,
+            last_name=last_name,
+            description=description,
+            avatar_url=avatar,
+            phone=phone,
+        )
+        user = changes.create_user(session, home.id, email, type=type_, is_admin=admin, **about)
         for name in group or ():
             changes.add_member(session, naming.the_group(session, name, home.id).id, user.id)
-        document = described(session, user)
-    desk.tell(document, f"added user {user.email} to domain {home.name}")
+        told = described(session, user)
+    desk.tell(told, f"added user {user.email} to domain {home.name}")
 
 
 def list_(context: typer.Context, *, domain: DomainOption = None) -> None:
@@ -83,17 +106,15 @@ def list_(context: typer.Context, *, domain: DomainOption = None) -> None:
 
 
 def show(context: typer.Context, user: UserArgument, *, domain: DomainOption = None) -> None:
-    """Shows a user with groups and the roles that they give."""
+    """Shows all that is kept of a user, with the groups and the roles that come of them; the user type still caps these."""
     desk = desk_of(context)
     with desk.reading() as session:
         found = naming.the_user(session, user, domain)
-        roles = {
-            role
-            for group in directory.list_groups_of(session, found.id)
-            for role in directory.list_roles(session, group.id)
-        }
-        document = {**described(session, found), "roles": sorted(roles)}
-    desk.tell(document, card(document))
+        roles = directory.list_roles_of(session, found)
+        told = {**described(session, found), **details(session, found), "roles": roles}
+    shown = {name: json.dumps(each) if isinstance(each, dict) else each for name, each in told.items()}
+    shown["roles"] = "all that the type may hold" if roles is None else roles
+    desk.tell(told, card(shown))
 
 
 def set_(  # noqa: PLR0913 - one for each option
@@ -111,38 +132,48 @@ def set_(  # noqa: PLR0913 - one for each option
         bool | None,
         typer.Option("--admin/--no-admin", help="Domain owner, for POWER users.", show_default=False),
     ] = None,
+    email: Annotated[
+        str | None, typer.Option("--email", metavar="EMAIL", help="Another e-mail.", show_default=False)
+    ] = None,
     first_name: FirstName = None,
     last_name: LastName = None,
+    description: Description = None,
+    avatar: Avatar = None,
+    phone: Phone = None,
+    hide_email: HideEmail = None,
+    hide_phone: HidePhone = None,
+    primary_group: PrimaryGroup = None,
+    settings: Settings = None,
+    metadata: Metadata = None,
     domain: DomainOption = None,
 ) -> None:
     """Changes a user. The last active admin of a domain cannot be blocked or demoted."""
-    wanted = _given(status=status, type=type_, is_admin=admin, first_name=first_name, last_name=last_name)
-    if not wanted:
+    wanted = given(
+        status=status,
+        type=type_,
+        is_admin=admin,
+        email=email,
+        first_name=first_name,
+        last_name=last_name,
+        description=description,
+        avatar_url=avatar,
+        phone=phone,
+        hide_email=hide_email,
+        hide_phone=hide_phone,
+        settings=document(settings, "--settings"),
+        user_metadata=document(metadata, "--metadata"),
+    )
+    if not wanted and primary_group is None:
         raise typer.BadParameter("nothing to set: give at least one option, as in --status BLOCKED")
     desk = desk_of(context)
     with desk.writing() as commit:
         found = naming.the_user(commit.session, user, domain)
+        if primary_group is not None:
+            wanted["primary_group_id"] = _group_id(commit.session, primary_group, found)
         changes.update_user(commit.session, found.id, **wanted)
-        document = described(commit.session, found)
-    desk.tell(document, f"changed user {found.email}")
+        told = described(commit.session, found)
+    desk.tell(told, f"changed user {found.email}")
 
 
-def described(session: Session, user: User) -> dict[str, Any]:
-    """Returns what is told of a user."""
-    groups = directory.list_groups_of(session, user.id)
-    return {
-        "id": user.id,
-        "email": user.email,
-        "first_name": user.first_name,
-        "last_name": user.last_name,
-        "type": str(user.type),
-        "status": str(user.status),
-        "admin": user.is_admin,
-        "groups": [group.name for group in groups],
-        "domain": directory.find_domain(session, user.domain_id).name,
-    }
-
-
-def _given(**values: Any) -> Any:  # noqa: ANN401 - attributes of several types
-    """Returns the options that were given."""
-    return {name: value for name, value in values.items() if value is not None}
+def _group_id(session: Session, name: str, user: User) -> str | None:
+    return None if name == "-" else naming.the_group(session, name, user.domain_id).id

@@ -15,7 +15,9 @@ _LOGIC: Final = frozenset(("and", "or", "not", "forall"))
 _OSO_CLASSES: Final = frozenset(("String", "Integer", "Float", "Boolean", "List", "Dictionary"))
 
 
-def condition_findings(book: Book, roles: Collection[str] | None) -> Iterator[Finding]:
+def condition_findings(
+    book: Book, roles: Collection[str] | None, gui_only: Collection[str] = ()
+) -> Iterator[Finding]:
     """Yields what is wrong in heads and bodies; roles are compared with the catalogue unless it is None."""
     actions = {text for rule in book.named("needs") if (text := _string(_argument(rule, 0))) is not None}
     for rule in book.rules:
@@ -30,6 +32,12 @@ def condition_findings(book: Book, roles: Collection[str] | None) -> Iterator[Fi
                 yield from _built_in(rule, term)
             elif isinstance(term, Op):
                 yield from _operator(rule, term, kinds, actions if book.whole else None)
+            elif isinstance(term, Literal) and term.value in gui_only:
+                yield Finding(
+                    rule.place(term.line),
+                    f"the role `{term.value}` only switches something of a graphical interface, so no rule may "
+                    "ask for it: ask for the role of the operation itself",
+                )
         yield from _denials(book, rule)
 
 

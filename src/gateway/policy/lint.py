@@ -39,13 +39,18 @@ class _File:
 
 
 def lint(
-    sources: Mapping[str, str], roles: Collection[str] | None = None, *, max_tokens: int | None = None
+    sources: Mapping[str, str],
+    roles: Collection[str] | None = None,
+    *,
+    gui_only: Collection[str] = (),
+    max_tokens: int | None = None,
 ) -> list[Finding]:
     """Returns what is wrong with the files, by file and line.
 
     Args:
         sources: file name → text.
         roles: the roles of the catalogue; None to leave roles unchecked.
+        gui_only: roles that decide nothing.
         max_tokens: the longest rule that Oso is given here; None where the process is bounded and expendable.
     """
     files = [_File(name, text, tuple(statements(text))) for name, text in sorted(sources.items())]
@@ -69,7 +74,8 @@ def lint(
                 found.append(Finding(f"{file.name}:{statement[0].line}", said, error=False))
     broken = any(finding.error for finding in found)
     book = Book([*rules, *_implied(blocks, rules)], whole=not broken)
-    found += [*shape_findings(book, home=files[0].name if files else ""), *condition_findings(book, roles)]
+    found += shape_findings(book, home=files[0].name if files else "")
+    found += condition_findings(book, roles, gui_only)
     if not any(finding.error for finding in found) and any(
         map(_is_osos, (each for file in files for each in file.statements))
     ):

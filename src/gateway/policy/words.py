@@ -30,6 +30,7 @@ _SEED: Final = re.compile(r' \(seed: "[^"]*"\)')
 EXAMPLES: Final[Mapping[str, str]] = {
     "subject.admitted_from": "subject.admitted_from(request)",
     "subject.has_role": 'subject.has_role("can_read_assets")',
+    "subject.in_frozen_domain": "subject.in_frozen_domain()",
     "subject.in_group": 'subject.in_group("editors")',
     "subject.in_working_domain": "subject.in_working_domain()",
     "subject.is_active": "subject.is_active()",

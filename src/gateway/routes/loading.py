@@ -44,11 +44,13 @@ class Names:
 
     Attributes:
         roles: the catalogue of roles.
+        gui_only: those of them that decide nothing.
         upstreams: the configured backends; None to take any name.
         prefix: the segments of the management prefix.
     """
 
     roles: Mapping[str, object]
+    gui_only: Collection[str]
     upstreams: Collection[str] | None
     prefix: tuple[str, ...]
 
@@ -105,6 +107,7 @@ class _Loader:
             entry.report("a route map states `routes:`")
         context = MapContext(
             roles=self._names.roles,
+            gui_only=self._names.gui_only,
             upstreams=self._names.upstreams,
             prefix=self._names.prefix,
             upstream=upstream_name(fields["upstream"], self._names.upstreams)

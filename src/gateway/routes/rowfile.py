@@ -2,7 +2,8 @@
 
 Rules that keep a row safe:
 
-1. A row says who may pass: `role`, `roles`, `role: none` (signed in is enough) or `anonymous: true`.
+1. A row says who may pass: `role`, `roles`, `role: none` (signed in is enough) or `anonymous: true`. A role that is GUI-only
+   (`gateway.roles`) lets nobody pass and keeps nobody out.
 2. At least one thing is judged whatever comes, unless the row is anonymous; without an object it is the caller's domain.
 3. A header that a row reads is not dropped, and a query parameter that it reads is one that it takes: what was judged
    reaches the backend (`gateway.routes.naming`). Effects: `gateway.routes.effects`.
@@ -62,6 +63,7 @@ class MapContext:
 
     Attributes:
         roles: the catalogue of roles.
+        gui_only: those of them that decide nothing.
         upstreams: the configured backends; None to take any name.
         prefix: the segments of the management prefix.
         upstream: the map's own backend.
@@ -70,6 +72,7 @@ class MapContext:
     """
 
     roles: Mapping[str, object]
+    gui_only: Collection[str]
     upstreams: Collection[str] | None
     prefix: tuple[str, ...]
     upstream: str | None
@@ -240,6 +243,11 @@ class _RowReader:
         for name in names:
             if name not in self._context.roles:
                 entry.report(f"the catalogue has no role `{name}`{nearest(name, self._context.roles)}")
+            elif name in self._context.gui_only:
+                entry.report(
+                    f"the role `{name}` only switches something of a graphical interface and refuses nothing: "
+                    "demand the role of the operation itself"
+                )
         return tuple(dict.fromkeys(names))
 
     def _judged(self) -> tuple[Judged, ...]:

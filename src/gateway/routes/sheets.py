@@ -70,7 +70,7 @@ class Sheet:
                     raise _BrokenError(_line(event), "a second document: keep one in a file")
                 found.append(self._entry(event, events, 0))
         if not found:
-            self.report(1, "the file is empty: state `routes:`")
+            self.report(1, "the file is empty")
         return found[0] if found else None
 
     def _entry(self, event: yaml.NodeEvent, events: Iterator[yaml.Event], depth: int) -> "Entry":

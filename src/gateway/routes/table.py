@@ -46,6 +46,7 @@ class RouteTable:
         folder: Path,
         *,
         known_roles: Mapping[str, object],
+        gui_only: Collection[str] = (),
         upstreams: Collection[str] | None,
         prefix: str = "/-/",
     ) -> "RouteTable":
@@ -54,6 +55,7 @@ class RouteTable:
         Args:
             folder: where they stand; an empty one gives a table that no request matches.
             known_roles: the catalogue of roles.
+            gui_only: those of them that decide nothing.
             upstreams: the configured backends; None to take any name.
             prefix: the gateway's own paths, below which no row may stand.
 
@@ -61,7 +63,7 @@ class RouteTable:
             RouteMapError: with all problems of all files, each `folder/file:line: sentence`.
         """
         own = tuple(prefix.strip("/").split("/"))
-        return cls(*load_folder(folder, Names(known_roles, upstreams, own)), own)
+        return cls(*load_folder(folder, Names(known_roles, gui_only, upstreams, own)), own)
 
     @property
     def actions(self) -> frozenset[str]:

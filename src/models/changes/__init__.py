@@ -5,18 +5,18 @@ message says what to do; what it was asked to do is then not done, not even in p
 
 | file | what it changes |
 |---|---|
-| domains, users, groups | who there is, and which roles groups give |
+| domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
-| objects, placements | what there is, whose it is, and in which collections it stands |
+| objects, owners, placements | what there is, whose it is, and in which collections it stands |
 | acl | who may do what with an object |
-| networks | from where |
+| networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
 | names, rows, errors | the forms of names, finding rows, the reasons for refusing |
 """
 
 from models.changes.acl import grant, parse_principal, revoke
-from models.changes.domains import create_domain, set_domain_status
+from models.changes.domains import create_domain, set_domain_status, set_role_model
 from models.changes.effects import (
     Created,
     Lock,
@@ -36,16 +36,24 @@ from models.changes.errors import (
     UnknownError,
 )
 from models.changes.groups import (
-    add_member,
     create_group,
     delete_group,
     give_role,
-    remove_member,
     set_roles,
     take_role,
+    update_group,
 )
-from models.changes.networks import allow_network, disallow_network, set_allow_list
-from models.changes.objects import change_owner, delete_object, register_object
+from models.changes.lockout import ANY_ADMIN, Guard
+from models.changes.members import add_member, remove_member
+from models.changes.networks import (
+    Line,
+    allow_network,
+    disallow_network,
+    set_allow_list,
+    set_allow_list_rule,
+)
+from models.changes.objects import delete_object, register_object
+from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
@@ -53,13 +61,16 @@ from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import IntentKind
 
 __all__ = [
+    "ANY_ADMIN",
     "BusyError",
     "ChangeError",
     "ConflictError",
     "Created",
     "CycleError",
+    "Guard",
     "IntentKind",
     "InvalidError",
+    "Line",
     "Lock",
     "Settled",
     "UnknownError",
@@ -68,6 +79,7 @@ __all__ = [
     "add_member",
     "allow_network",
     "change_owner",
+    "count_owned",
     "create_application",
     "create_domain",
     "create_group",
@@ -88,12 +100,16 @@ __all__ = [
     "revoke",
     "revoke_token",
     "set_allow_list",
+    "set_allow_list_rule",
     "set_domain_status",
+    "set_role_model",
     "set_roles",
     "settle_create",
     "settle_delete",
     "take_role",
     "token_digest",
+    "transfer_objects",
     "unplace",
+    "update_group",
     "update_user",
 ]

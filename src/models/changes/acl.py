@@ -3,7 +3,7 @@
 Rules:
 
 1. Entries only grant: to grant again adds, and taking away is a change of its own (DESIGN, law 7).
-2. Entry, object and principal belong to one domain. An entry may stand on a path that is not registered, if one of its
+2. Entry, object and principal belong to one domain. A role group is no principal: it has roles alone. An entry may stand on a path that is not registered, if one of its
    folders is.
 3. An entry that propagates and one that does not are two entries, even for the same principal.
 """
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models.changes.errors import InvalidError
 from models.changes.names import checked_id, checked_key, shown
-from models.changes.rows import add, remove, the_domain_of, the_group, the_user
+from models.changes.rows import add, remove, the_access_group, the_domain_of, the_user
 from models.records import ObjectKey, Permission
 from models.tables import AclEntry, PrincipalKind
 
@@ -34,7 +34,7 @@ def grant(
         propagates: whether they hold on its content too.
 
     Raises:
-        ConflictError: the principal belongs to another domain.
+        ConflictError: the principal belongs to another domain, or is a role group.
         InvalidError: nothing is granted, the principal is malformed, or the object has too many entries.
         UnknownError: there is no such object, user or group.
     """
@@ -45,7 +45,7 @@ def grant(
     if kind is PrincipalKind.USER:
         the_user(session, id_, domain_id)
     else:
-        the_group(session, id_, domain_id)
+        the_access_group(session, id_, domain_id)
     entry = session.get(AclEntry, (*key, kind, id_, propagates))
     if entry is None:
         _refuse_many(session, key)

@@ -4,16 +4,22 @@ Rules:
 
 1. Ids are compared bytewise, so two that look alike are two. They hold no control characters (log lines, headers).
 2. A path id has one spelling: `/a/b`, without empty, `.` or `..` segments and without a slash at the end.
-3. An e-mail is compared in lower case, and kept so.
+3. An e-mail is compared in lower case, and kept so. One with letters that have a plainer form (full-width ones, an
+   accent of its own) is refused: it would be a second user who looks like the first.
+4. Two names in one place that differ only in letter case or in the form of letters are one for people: the second is refused.
+5. A link is followed by browsers: it leads to a web address or to a path of the same host.
 """
 
+import json
 import re
 import unicodedata
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from models.changes.errors import InvalidError
+from models.columns import is_storable
 from models.records import ObjectKey
 
 MAX_ID_BYTES = 1_024
@@ -27,6 +33,9 @@ MAX_TEXT = 4_096
 
 MAX_EMAIL = 254
 """Characters of an e-mail (RFC 5321, 4.5.3.1.3)."""
+
+MAX_DOCUMENT = 65_536
+"""Characters of a document such as a user's settings, written as JSON."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -83,6 +92,11 @@ def checked_name(text: str, what: str) -> str:
     return checked_text(text, what)
 
 
+def plain_form(name: str) -> str:
+    """Returns what two names have in common that look alike (rule 4)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
 def checked_text(text: str, what: str) -> str:
     """Returns `text` if it may be kept as text about a `what`; it may be empty and have several lines."""
     if len(text) > MAX_TEXT:
@@ -101,7 +115,35 @@ def checked_email(text: str) -> str:
         raise InvalidError(f"{shown(text)} is not an e-mail address: write NAME@HOST")
     if any(char.isspace() for char in text) or has_control(text):
         raise InvalidError(f"the e-mail address {shown(text)} holds a space or control character")
+    plain = unicodedata.normalize("NFKC", text)
+    if plain != text:
+        raise InvalidError(f"the e-mail address {shown(text)} has look-alike letters: write {shown(plain)}")
     return text.lower()
+
+
+def checked_link(text: str, what: str) -> str:
+    """Returns `text` if it may be a link about a `what` (rule 5); it may be empty."""
+    checked_text(text, what)
+    is_path = text.startswith("/") and not text.startswith(("//", "/\\"))
+    if not text or (text.isprintable() and " " not in text and (is_path or _is_web_address(text))):
+        return text
+    raise InvalidError(f"{shown(text)} is no link of a {what}: write https://HOST/PATH, or /PATH")
+
+
+def checked_document(values: object, what: str) -> dict[str, Any]:
+    """Returns `values` if they may be kept as JSON called `what`: an object of bounded size with texts as names."""
+    if not isinstance(values, dict):
+        raise InvalidError(f"the {what} are no JSON object: write them as `{{...}}`")
+    try:
+        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
+        returns = json.loads(text) == values and is_storable(text)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidError(f"the {what} cannot be written as JSON: use texts, numbers and lists") from None
+    if len(text) > MAX_DOCUMENT:
+        raise InvalidError(f"the {what} are larger than {MAX_DOCUMENT} characters of JSON")
+    if not returns:
+        raise InvalidError(f"the {what} would not come back from JSON as they are: use texts as names")
+    return values
 
 
 def checked_choice(value: str, words: type[Choice], what: str) -> Choice:
@@ -110,6 +152,14 @@ def checked_choice(value: str, words: type[Choice], what: str) -> Choice:
         return words(value)
     except ValueError:
         raise InvalidError(f"{shown(value)} is no {what}: use one of {', '.join(words)}") from None
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and "\\" not in text
 
 
 def has_control(text: str) -> bool:

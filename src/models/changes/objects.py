@@ -1,10 +1,10 @@
-"""Changes to objects: their registration, owner and end.
+"""Changes to objects: their registration and end.
 
 Rules:
 
 1. An object belongs to one domain, and so does a whole tree of paths: a path cannot be registered in another domain
    than the registered folders above it and paths below it.
-2. The object owner is a user of the same domain, or nobody.
+2. The object owner is a user of the same domain, or nobody (`models.changes.owners`).
 3. What is deleted leaves nothing behind, for a path all below it included: what is made anew under the same id
    starts without owner, entries and placements.
 """
@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.changes.errors import ConflictError, InvalidError, UnknownError
 from models.changes.names import checked_key, checked_text, shown
-from models.changes.rows import add, below, home_of, remove, the_domain, the_object, the_present_user
+from models.changes.rows import add, below, home_of, remove, the_domain, the_present_user
 from models.records import ObjectKey
 from models.tables import AclEntry, Base, Hold, Object, Placement
 
@@ -62,22 +62,6 @@ def register_object(
         created=datetime.now(UTC),
     )
     return add(session, row)
-
-
-def change_owner(session: Session, key: ObjectKey, owner_id: str | None) -> Object:
-    """Makes a user of its domain, or nobody, the owner of a registered object.
-
-    Raises:
-        ConflictError: the user belongs to another domain or is deleted.
-        InvalidError: the key is malformed.
-        UnknownError: there is no such object or user.
-    """
-    row = the_object(session, key)
-    if owner_id is not None:
-        the_present_user(session, owner_id, row.domain_id)
-    row.owner_id = owner_id
-    session.flush()
-    return row
 
 
 def delete_object(session: Session, key: ObjectKey) -> int:

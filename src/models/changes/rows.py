@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_key, shown
 from models.columns import is_storable
-from models.records import ObjectKey, UserStatus
+from models.records import GroupKind, ObjectKey, UserStatus
 from models.tables import Application, Base, Group, Object, SystemDomain, Token, User
 
 Row = TypeVar("Row", bound=Base)
@@ -60,6 +60,16 @@ def the_present_user(session: Session, user_id: str, domain_id: str | None = Non
 def the_group(session: Session, group_id: str, domain_id: str | None = None) -> Group:
     """Returns the group with this id, of this domain; raises UnknownError or ConflictError."""
     return _within(_the(session, Group, group_id, "group"), domain_id, "group")
+
+
+def the_access_group(session: Session, group_id: str, domain_id: str | None = None) -> Group:
+    """Returns the group as `the_group` does; raises ConflictError if it is a role group, which has roles alone."""
+    group = the_group(session, group_id, domain_id)
+    if group.kind is GroupKind.ROLE_GROUP:
+        raise ConflictError(
+            f"{shown(group.name)} is a role group, which has roles and nothing else: use a group or a team"
+        )
+    return group
 
 
 def the_application(session: Session, application_id: str, domain_id: str | None = None) -> Application:

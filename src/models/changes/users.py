@@ -4,11 +4,12 @@ Rules:
 
 1. Only POWER users may be admin (seed: "User Attributes").
 2. A domain that has an active admin keeps one: the last cannot be demoted, blocked or deleted.
-3. A user is never removed, only DELETED: what it owned and did stays attributable, and its id is not used again.
-4. A primary group is one of the user's groups, and stays so until replaced.
+3. A user is never removed, only DELETED: what it owned and did stays attributable, and its id is not used again. Its tokens
+   are revoked, so that one who comes back needs a new one; those of an INACTIVE or BLOCKED user only rest.
+4. A primary group is one of the user's groups or teams, no role group, and stays so until replaced.
+5. A user belongs to one domain, and an e-mail to one user of a domain; in several domains it is several users.
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
@@ -16,10 +17,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError, InvalidError
-from models.changes.names import checked_choice, checked_email, checked_id, checked_text, new_id, shown
-from models.changes.rows import add, the_domain, the_user
+from models.changes.names import (
+    checked_choice,
+    checked_document,
+    checked_email,
+    checked_id,
+    checked_link,
+    checked_text,
+    new_id,
+    shown,
+)
+from models.changes.rows import add, the_access_group, the_domain, the_user
 from models.records import UserStatus, UserType
-from models.tables import Membership, User
+from models.tables import Membership, Token, User
 
 
 class UserAttributes(TypedDict, total=False):
@@ -29,25 +39,30 @@ class UserAttributes(TypedDict, total=False):
     last_name: str
     description: str
     avatar_url: str
+    phone: str
+    hide_email: bool
+    hide_phone: bool
     type: UserType
     status: UserStatus
     is_admin: bool
     settings: dict[str, Any]
+    user_metadata: dict[str, Any]
     primary_group_id: str | None
 
-
-MAX_SETTINGS = 65_536
-"""Characters of a user's settings, written as JSON."""
 
 FRESH = UserAttributes(
     first_name="",
     last_name="",
     description="",
     avatar_url="",
+    phone="",
+    hide_email=False,
+    hide_phone=False,
     type=UserType.STANDARD,
     status=UserStatus.ACTIVE,
     is_admin=False,
     settings={},
+    user_metadata={},
     primary_group_id=None,
 )
 
@@ -68,10 +83,7 @@ def create_user(
         UnknownError: there is no such domain.
     """
     the_domain(session, domain_id)
-    email = checked_email(email)
-    taken = select(User.id).where(User.domain_id == domain_id, User.email == email)
-    if session.scalar(taken):
-        raise ConflictError(f"there is a user {shown(email)} in this domain already: change that one")
+    email = _free_email(session, domain_id, email)
     id_ = checked_id(id_ or new_id(), "user")
     if session.get(User, id_):
         raise ConflictError(f"there is a user with id {shown(id_)} already: choose another id")
@@ -81,15 +93,20 @@ def create_user(
     return add(session, User(id=id_, domain_id=domain_id, email=email, created=now, modified=now, **values))
 
 
-def update_user(session: Session, user_id: str, **attributes: Unpack[UserAttributes]) -> User:
-    """Changes the attributes that are named; settings are replaced as a whole.
+def update_user(
+    session: Session, user_id: str, *, email: str | None = None, **attributes: Unpack[UserAttributes]
+) -> User:
+    """Changes the attributes that are named; settings and metadata are replaced as a whole.
 
     Raises:
-        ConflictError: the domain would be left without an active admin (rule 2).
+        ConflictError: the domain would be left without an active admin (rule 2), the e-mail is taken, or the primary
+            group is a role group.
         InvalidError: an attribute is not allowed (rules 1 and 4, `models.changes.names`).
         UnknownError: there is no such user.
     """
     user = the_user(session, user_id)
+    if email is not None:
+        email = _free_email(session, user.domain_id, email, user)
     present = UserAttributes(**{name: getattr(user, name) for name in FRESH})  # type: ignore[typeddict-item]
     after = UserAttributes(**{**present, **attributes})
     _check(session, user.id, user.email, after)
@@ -97,28 +114,51 @@ def update_user(session: Session, user_id: str, **attributes: Unpack[UserAttribu
         raise ConflictError(
             f"{shown(user.email)} is the last active admin of its domain: make another one first"
         )
+    user.email = email or user.email
     for name, value in attributes.items():
         setattr(user, name, value)
     user.modified = datetime.now(UTC)
+    if after["status"] == UserStatus.DELETED:
+        _revoke_tokens(session, user)
     session.flush()
     return user
 
 
+def _free_email(session: Session, domain_id: str, email: str, user: User | None = None) -> str:
+    """Returns the e-mail as it is kept; raises ConflictError if another user of the domain has it (rule 5)."""
+    email = checked_email(email)
+    holder = session.scalar(select(User).where(User.domain_id == domain_id, User.email == email))
+    if holder is not None and holder is not user:
+        raise ConflictError(f"there is a user {shown(email)} in this domain already: change that one")
+    return email
+
+
 def _check(session: Session, user_id: str, email: str, values: UserAttributes) -> None:
-    for text in (values["first_name"], values["last_name"], values["description"], values["avatar_url"]):
+    for text in (values["first_name"], values["last_name"], values["description"], values["phone"]):
         checked_text(text, "user")
-    if len(json.dumps(values["settings"])) > MAX_SETTINGS:
-        raise InvalidError(
-            f"the settings of {shown(email)} are larger than {MAX_SETTINGS} characters of JSON"
-        )
+    checked_link(values["avatar_url"], "user")
+    checked_document(values["settings"], f"settings of {shown(email)}")
+    checked_document(values["user_metadata"], f"metadata of {shown(email)}")
     checked_choice(values["status"], UserStatus, "status")
     if checked_choice(values["type"], UserType, "user type") is not UserType.POWER and values["is_admin"]:
         raise InvalidError(f"{shown(email)} is {values['type']}: only POWER users may be admin")
-    primary = values["primary_group_id"]
-    if primary is not None and session.get(Membership, (user_id, primary)) is None:
+    _check_primary(session, user_id, email, values["primary_group_id"])
+
+
+def _check_primary(session: Session, user_id: str, email: str, primary: str | None) -> None:
+    if primary is None:
+        return
+    if session.get(Membership, (user_id, primary)) is None:
         raise InvalidError(
             f"{shown(email)} is no member of the group {shown(primary)}: add it as a member first"
         )
+    the_access_group(session, primary)
+
+
+def _revoke_tokens(session: Session, user: User) -> None:
+    valid = select(Token).where(Token.user_id == user.id, Token.revoked_at.is_(None))
+    for token in session.scalars(valid):
+        token.revoked_at = user.modified
 
 
 def _is_active_admin(values: UserAttributes) -> bool:
