@@ -187,9 +187,9 @@ def list_parents(session: Session, key: ObjectKey) -> Sequence[ObjectKey]:
 
 
 def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
-    """Returns the ACL entries on an object itself, by principal."""
+    """Returns the ACL entries on an object itself, by principal; those that expired too, while nobody has cleared them away."""
     entries = select(AclEntry).where(AclEntry.object_type == key.type, AclEntry.object_id == key.id)
-    order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates)
+    order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates, AclEntry.expires.desc())
     return session.scalars(entries.order_by(*order)).all()
 
 

@@ -12,7 +12,7 @@ Rules:
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from string import Formatter
 from typing import Any, ClassVar
@@ -31,6 +31,9 @@ from models.records import (
     UserStatus,
     UserType,
 )
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""The end of an ACL entry that has none: the end is part of the entry's key, and a key holds no NULL."""
 
 
 class PrincipalKind(StrEnum):
@@ -252,7 +255,7 @@ class Placement(Base):
 
 
 class AclEntry(Base):
-    """What one principal may do with an object and, if the entry propagates, with its content at any depth."""
+    """What one principal may do with an object and, if the entry propagates, with its content at any depth, until it expires."""
 
     __tablename__ = "acl_entries"
     __facts__ = ("object:{object_type}:{object_id}",)
@@ -263,6 +266,7 @@ class AclEntry(Base):
     principal_kind: Mapped[PrincipalKind] = mapped_column(primary_key=True)
     principal_id: Mapped[str] = mapped_column(primary_key=True)
     propagates: Mapped[bool] = mapped_column(primary_key=True)
+    expires: Mapped[datetime] = mapped_column(primary_key=True, default=NEVER)
     permissions: Mapped[Permission]
 
     @property
@@ -274,6 +278,11 @@ class AclEntry(Base):
     def principal(self) -> str:
         """The principal's name: `user:ID` or `group:ID`."""
         return f"{self.principal_kind.value}:{self.principal_id}"
+
+    @property
+    def end(self) -> datetime | None:
+        """When it expires; None if it does not."""
+        return None if self.expires == NEVER else self.expires
 
 
 class Network(Base):

@@ -195,6 +195,7 @@ class Scenery:
                 principal_kind=tables.PrincipalKind(kind),
                 principal_id=self.at + name,
                 propagates=entry.get("propagates", False),
+                expires=entry.get("until", tables.NEVER),
                 permissions=permissions,
             )
         )
