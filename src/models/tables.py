@@ -112,6 +112,8 @@ class SystemDomain(Base):
     allow_list_enabled: Mapped[bool] = mapped_column(default=False)
     allow_list_rule: Mapped[AllowListRule] = mapped_column(default=AllowListRule.MOST_SPECIFIC)
     role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
+    max_propagating: Mapped[int] = mapped_column(default=1_000)
+    warn_above: Mapped[int] = mapped_column(default=1_000)
 
 
 class User(Base):

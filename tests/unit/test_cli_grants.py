@@ -104,6 +104,24 @@ def test_an_entry_may_end(mediagate: CommandLine) -> None:
     ]
 
 
+def test_what_reaches_far_warns(mediagate: CommandLine) -> None:
+    """Write over more objects than the domain says is granted with a warning; a collection too many is refused."""
+    said = mediagate.ok(
+        "domain", "set", "default", "--warn-above", "0", "--max-propagating", "1"
+    ).splitlines()
+    assert said == [
+        "at most 1 collections of domain default have entries that propagate",
+        "write or delete over more than 0 objects of domain default warns",
+    ]
+    said = mediagate.ok("grant", "editors", "read,write", "collection:news", "--propagate").splitlines()
+    assert said[1] == "warning: write on `collection:news` holds on more than 0 objects that stand in it"
+    mediagate.ok("collection", "add", "collection:old")
+
+    assert "have entries that propagate" in mediagate.fails(
+        "grant", STAN, "read", "collection:old", "--propagate"
+    )
+
+
 @pytest.mark.parametrize(
     ("end", "said"), [("soon", "is no end"), ("2020-01-01T00:00Z", "is over"), ("0d", "is no end")]
 )

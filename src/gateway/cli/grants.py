@@ -72,13 +72,14 @@ def grant(
     with desk.writing() as commit:
         principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
         new = changes.grant(commit.session, key, principal, wanted, propagates=propagate, expires=end)
-        document = {**described(commit.session, key), "granted": list(new.names)}
+        document = {**described(commit.session, key), "granted": list(new.names), "warning": None}
+        if propagate and (warning := changes.far_reaching(commit.session, key, new)):
+            document["warning"] = warning
     text = ", ".join(new.names)
     also = " and its content" if propagate else ""
     also += f" until {end:%Y-%m-%d %H:%M}Z" if end else ""
-    desk.tell(
-        document, f"{shown} may now {text} {key}{also}" if new else "granted already: nothing to change"
-    )
+    said = f"{shown} may now {text} {key}{also}" if new else "granted already: nothing to change"
+    desk.tell(document, f"{said}\nwarning: {document['warning']}" if document["warning"] else said)
 
 
 def revoke(

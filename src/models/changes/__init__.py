@@ -8,7 +8,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
-| acl | who may do what with an object |
+| acl, propagation | who may do what with an object, and how far that reaches |
 | networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
@@ -56,6 +56,7 @@ from models.changes.objects import delete_object, register_object
 from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
+from models.changes.propagation import far_reaching, set_propagation_bounds
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import IntentKind
@@ -87,6 +88,7 @@ __all__ = [
     "delete_group",
     "delete_object",
     "disallow_network",
+    "far_reaching",
     "give_role",
     "grant",
     "issue_token",
@@ -102,6 +104,7 @@ __all__ = [
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
+    "set_propagation_bounds",
     "set_role_model",
     "set_roles",
     "settle_create",

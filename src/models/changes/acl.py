@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from models.changes.errors import InvalidError
 from models.changes.names import checked_id, checked_key, shown
+from models.changes.propagation import refuse_another
 from models.changes.rows import add, remove, the_access_group, the_domain_of, the_user
 from models.records import ObjectKey, Permission
 from models.tables import NEVER, AclEntry, PrincipalKind
@@ -47,7 +48,8 @@ def grant(
         expires: when they end, with a time zone; None for never.
 
     Raises:
-        ConflictError: the principal belongs to another domain, or is a role group.
+        ConflictError: the principal belongs to another domain, or is a role group; or no further collection of the domain may
+            have entries that propagate.
         InvalidError: nothing is granted, it would have expired already, the principal is malformed, or the object has too
             many entries.
         UnknownError: there is no such object, user or group.
@@ -68,6 +70,8 @@ def grant(
     entry = next((entry for entry in own if entry.expires == end), None)
     if entry is None:
         _refuse_many(session, key, now)
+    if propagates:
+        refuse_another(session, domain_id, key, now)
     _clear(session, (*own, *_expired(session, key, now)), now, new)  # rule 3: what ends earlier goes
     if entry is not None:
         entry.permissions |= new

@@ -1,4 +1,4 @@
-"""Entries of access control lists that expire.
+"""Entries of access control lists that expire, and a domain's bounds on those that propagate.
 
 Revision ID: 0006
 Revises: 0005
@@ -17,7 +17,9 @@ KEY = ["object_type", "object_id", "principal_kind", "principal_id", "propagates
 
 
 def upgrade() -> None:
-    """Adds the column and takes it into the key; entries that are there last."""
+    """Adds the columns, and takes the end of an entry into its key; entries that are there last."""
+    for name in ("max_propagating", "warn_above"):
+        op.add_column("system_domains", sa.Column(name, sa.Integer, nullable=False, server_default="1000"))
     never = NEVER if op.get_context().dialect.name == "postgresql" else NEVER.replace("+00:00", ".000000")
     expires = sa.Column("expires", sa.DateTime(timezone=True), nullable=False, server_default=never)
     op.add_column("acl_entries", expires)
