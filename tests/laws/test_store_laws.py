@@ -147,6 +147,13 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
         changes.grant, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission), propagates=False
     ),
     call(grant_for, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission), st.integers(1, 3)),
+    call(
+        changes.set_entries,
+        st.lists(pick(OBJECTS), max_size=3),
+        st.lists(pick(PRINCIPALS), max_size=2),
+        st.builds(changes.Terms, st.integers(0, 15).map(Permission), st.booleans()),
+        pick(tuple(changes.AclMode)),
+    ),
     call(changes.revoke, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission)),
     call(changes.allow_network, pick(DOMAINS), pick(NETWORKS)),
     call(changes.disallow_network, pick(DOMAINS), pick(NETWORKS)),

@@ -22,6 +22,15 @@ PrincipalArgument = Annotated[
         show_default=False,
     ),
 ]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="SPAN|TIME",
+        help="When it ends: 12h or 7d from now, or 2030-01-31T18:00+01:00.",
+        show_default=False,
+    ),
+]
 PermissionArgument = Annotated[
     str,
     typer.Argument(
@@ -56,21 +65,13 @@ def grant(
     propagate: Annotated[
         bool, typer.Option("--propagate", help="Also for all content, at any depth.")
     ] = False,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            "--until",
-            metavar="SPAN|TIME",
-            help="When it ends: 12h or 7d from now, or 2030-01-31T18:00+01:00.",
-            show_default=False,
-        ),
-    ] = None,
+    until: UntilOption = None,
 ) -> None:
     """Grants permissions on an object, in addition to what is granted already."""
     desk = desk_of(context)
-    key, wanted, end = naming.object_named(object_), naming.permissions_named(permissions), _end(until)
+    key, wanted, end = naming.object_named(object_), naming.permissions_named(permissions), end_of(until)
     with desk.writing() as commit:
-        principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
+        principal, shown = naming.the_principal(commit.session, who, domain_of(commit.session, key))
         new = changes.grant(commit.session, key, principal, wanted, propagates=propagate, expires=end)
         document = {**described(commit.session, key), "granted": list(new.names), "warning": None}
         if propagate and (warning := changes.far_reaching(commit.session, key, new)):
@@ -101,14 +102,14 @@ def revoke(
     desk = desk_of(context)
     key, wanted = naming.object_named(object_), naming.permissions_named(permissions)
     with desk.writing() as commit:
-        principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
+        principal, shown = naming.the_principal(commit.session, who, domain_of(commit.session, key))
         taken = changes.revoke(commit.session, key, principal, wanted, propagates=propagate)
         document = {**described(commit.session, key), "revoked": list(taken.names)}
     text = ", ".join(taken.names)
     desk.tell(document, f"took {text} on {key} from {shown}" if taken else "no such entry: nothing to change")
 
 
-def _end(text: str | None) -> datetime | None:
+def end_of(text: str | None) -> datetime | None:
     """Returns when a span that begins now ends, or the time that is named."""
     if text is None:
         return None
@@ -124,7 +125,8 @@ def _end(text: str | None) -> datetime | None:
         ) from None
 
 
-def _domain_of(session: Session, key: ObjectKey) -> str | None:
-    from models.changes.rows import domain_of
+def domain_of(session: Session, key: ObjectKey) -> str | None:
+    """Returns the domain in which a principal is looked for: the object's."""
+    from models.changes import rows
 
-    return domain_of(session, key)
+    return rows.domain_of(session, key)

@@ -8,7 +8,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
-| acl, propagation | who may do what with an object, and how far that reaches |
+| acl, bulk, propagation | who may do what with an object, with many objects at once, and how far that reaches |
 | networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
@@ -16,6 +16,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 """
 
 from models.changes.acl import grant, parse_principal, revoke
+from models.changes.bulk import AclMode, Terms, set_entries
 from models.changes.domains import create_domain, set_domain_status, set_role_model
 from models.changes.effects import (
     Created,
@@ -63,6 +64,7 @@ from models.tables import IntentKind
 
 __all__ = [
     "ANY_ADMIN",
+    "AclMode",
     "BusyError",
     "ChangeError",
     "ConflictError",
@@ -74,6 +76,7 @@ __all__ = [
     "Line",
     "Lock",
     "Settled",
+    "Terms",
     "UnknownError",
     "UserAttributes",
     "abandon_intent",
@@ -104,6 +107,7 @@ __all__ = [
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
+    "set_entries",
     "set_propagation_bounds",
     "set_role_model",
     "set_roles",

@@ -63,7 +63,7 @@ def grant(
         the_user(session, id_, domain_id)
     else:
         the_access_group(session, id_, domain_id)
-    own = _entries(session, key, kind, id_, propagates=propagates)
+    own = entries_of(session, key, kind, id_, propagates=propagates)
     new = permissions & ~_sum(entry for entry in own if entry.expires >= end)
     if not new:
         return new
@@ -112,7 +112,7 @@ def revoke(
     """
     checked_key(key)
     kind, id_ = parse_principal(principal)
-    own, now = _entries(session, key, kind, id_, propagates=propagates), datetime.now(UTC)
+    own, now = entries_of(session, key, kind, id_, propagates=propagates), datetime.now(UTC)
     wanted = ~Permission.NONE if permissions is None else permissions
     taken = _sum(entry for entry in own if entry.expires > now) & wanted
     _clear(session, own, now, wanted)
@@ -148,7 +148,7 @@ def parse_principal(text: str) -> tuple[PrincipalKind, str]:
     return PrincipalKind(kind), checked_id(id_, kind)
 
 
-def _entries(
+def entries_of(
     session: Session, key: ObjectKey, kind: PrincipalKind, id_: str, *, propagates: bool | None
 ) -> list[AclEntry]:
     """Returns the entries of one principal on an object: of one of the two kinds, or of both."""
