@@ -57,6 +57,21 @@ class IntentState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class AclMode(StrEnum):
+    """What becomes of entries that are there when others are set: APPEND adds, OVERWRITE replaces (`models.changes.bulk`)."""
+
+    OVERWRITE = "OVERWRITE"
+    APPEND = "APPEND"
+
+
+class JobState(StrEnum):
+    """How a job stands: OPEN while there is more to do."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class Base(DeclarativeBase):
     """The root of all mapped classes."""
 
@@ -85,6 +100,8 @@ class Base(DeclarativeBase):
         PrincipalKind: choice(PrincipalKind),
         IntentKind: choice(IntentKind),
         IntentState: choice(IntentState),
+        AclMode: choice(AclMode),
+        JobState: choice(JobState),
     }
 
     def fact_keys(self) -> Iterator[str]:
@@ -285,6 +302,36 @@ class AclEntry(Base):
     def end(self) -> datetime | None:
         """When it expires; None if it does not."""
         return None if self.expires == NEVER else self.expires
+
+
+class AclJob(Base):
+    """Entries that are being applied to the content of an object (`models.changes.jobs`); no decision depends on it."""
+
+    __tablename__ = "acl_jobs"
+    __facts__ = ()
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    principals: Mapped[list[str]]
+    permissions: Mapped[Permission]
+    expires: Mapped[datetime | None]
+    mode: Mapped[AclMode]
+    state: Mapped[JobState] = mapped_column(default=JobState.OPEN, index=True)
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    last_type: Mapped[str | None]
+    last_id: Mapped[str | None]
+    holder: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    created: Mapped[datetime]
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object whose content is visited."""
+        return ObjectKey(self.object_type, self.object_id)
 
 
 class Network(Base):

@@ -49,6 +49,25 @@ def test_one_mistake_changes_nothing(mediagate: CommandLine) -> None:
     assert entries(mediagate, "asset:1") == {}
 
 
+def test_entries_are_applied_to_content(mediagate: CommandLine) -> None:
+    """A job is left to the gateway, or worked off here; the list says how far each is."""
+    assert mediagate.ok("acl", "jobs") == "no jobs: `mediagate acl apply` starts one\n"
+    mediagate.ok("collection", "add", "collection:news")
+    for asset in ("asset:1", "asset:2"):
+        mediagate.ok("collection", "put", asset, "collection:news")
+    said = mediagate.ok("acl", "apply", "read", "collection:news", "--to", STAN)
+    assert said == "open: 0 of 2 objects see `mediagate acl jobs`\n"
+    assert entries(mediagate, "asset:1") == {}
+
+    said = mediagate.ok("acl", "apply", "write", "collection:news", "--to", STAN, "--append", "--here")
+    assert said == "done: 2 of 2 objects\n"
+    assert entries(mediagate, "asset:2") == {f"user:{STAN}": ["read", "write"]}
+    assert entries(mediagate, "collection:news") == {}
+    assert [(job["state"], job["done"], job["to"]) for job in mediagate.json("acl", "jobs")] == [
+        ("done", 2, [f"user:{STAN}"])
+    ] * 2
+
+
 def test_objects_come_from_standard_input(mediagate: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dash stands for as many lines; none at all is a mistake."""
     monkeypatch.setattr("gateway.cli.acl._lines", lambda: ["asset:1\n", "\n", "asset:2\n"])

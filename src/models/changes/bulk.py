@@ -11,7 +11,6 @@ Rules:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
@@ -20,19 +19,13 @@ from models.changes.errors import InvalidError
 from models.changes.names import checked_choice, checked_key
 from models.changes.rows import the_domain_of
 from models.records import ObjectKey, Permission
+from models.tables import AclMode
 
 MAX_OBJECTS = 500
 """Objects that one change names."""
 
 MAX_PAIRS = 10_000
 """Pairs of an object and a principal in one change, so that it does not keep other writers waiting."""
-
-
-class AclMode(StrEnum):
-    """What becomes of entries that are there (rule 2)."""
-
-    OVERWRITE = "OVERWRITE"
-    APPEND = "APPEND"
 
 
 @dataclass(frozen=True, slots=True)
