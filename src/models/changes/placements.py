@@ -116,7 +116,8 @@ def children_of(session: Session, keys: list[ObjectKey]) -> list[ObjectKey]:
         below(Placement.parent_type, Placement.parent_id, key) for key in keys if key.id.startswith("/")
     ]
     placed = or_(named(Placement.parent_type, Placement.parent_id, keys), *inside)
-    return [row.child for row in session.scalars(select(Placement).where(placed))]
+    columns = select(Placement.child_type, Placement.child_id)
+    return [ObjectKey(*row) for row in session.execute(columns.where(placed))]
 
 
 def _with_folders(keys: set[ObjectKey]) -> set[ObjectKey]:
