@@ -20,6 +20,7 @@ from models.networks import AllowList, canonical_address
 from models.records import (
     DomainRecord,
     DomainStatus,
+    Expiring,
     GroupRecord,
     MissingFactError,
     ObjectKey,
@@ -269,6 +270,7 @@ def record_of(drawn: Random, key: str) -> Record:
         direct=_entries(drawn),
         propagating=_entries(drawn),
         held=drawn.random() < 0.1,
+        expiring=_expiring(drawn),
     )
 
 
@@ -301,7 +303,7 @@ def question_in(drawn: Random, world: World) -> Question:
     return Question(
         Subject(world, user if isinstance(user, UserRecord) else None, FLOOR),
         drawn.choice(ACTIONS),
-        Resource(world, drawn.choice(ASKED)),
+        Resource(world, drawn.choice(ASKED), request.now),
         request,
     )
 
@@ -340,6 +342,18 @@ def _entries(drawn: Random) -> dict[str, Permission]:
     return {
         principal: Permission(drawn.randint(1, 15))
         for principal in drawn.sample(principals, drawn.choice((0, 0, 1, 2)))
+    }
+
+
+def _expiring(drawn: Random) -> dict[str, tuple[Expiring, ...]]:
+    """Returns entries that end at some hour of the day of the questions."""
+    return {
+        principal: (
+            Expiring(
+                datetime(2026, 1, 15, drawn.randrange(24), tzinfo=UTC), permissions, drawn.random() < 0.5
+            ),
+        )
+        for principal, permissions in _entries(drawn).items()
     }
 
 

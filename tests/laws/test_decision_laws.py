@@ -1,5 +1,6 @@
 """The named laws of deciding, for random worlds: Polar and the oracle agree, and neither breaks a law."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,13 +50,15 @@ LINES: tuple[Any, ...] = (
 )
 
 
+TIMES = tuple(datetime(2026, 1, 15, hour, tzinfo=UTC) for hour in (11, 12, 13))
 ENTRIES = st.fixed_dictionaries(
     {
         "object": st.sampled_from(OBJECTS),
         "to": st.sampled_from([f"user:{user}" for user in USERS] + [f"group:{group}" for group in GROUPS]),
         "may": st.lists(st.sampled_from(("read", "write", "delete", "change-acl")), unique=True, min_size=1),
         "propagates": st.booleans(),
-    }
+    },
+    optional={"until": st.sampled_from(TIMES)},
 )
 
 
@@ -113,7 +116,12 @@ CASES = st.fixed_dictionaries(
         "roles": some(ROLES),
         "from": st.sampled_from(ADDRESSES),
     },
-    optional={"what": st.sampled_from(ASKED), "open": st.just(value=True), "app": st.just("other")},
+    optional={
+        "what": st.sampled_from(ASKED),
+        "open": st.just(value=True),
+        "app": st.just("other"),
+        "at": st.sampled_from(TIMES),
+    },
 )
 
 LAWS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -132,7 +140,7 @@ def decide(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> tuple
     record = scenario.facts.get(f"user:{asked.who}")
     subject = Subject(scenario.facts, record if isinstance(record, UserRecord) else None, FLOOR)
     decision = policy.decide(
-        Question(subject, asked.does, Resource(scenario.facts, asked.what), asked.request())
+        Question(subject, asked.does, Resource(scenario.facts, asked.what, asked.at), asked.request())
     )
     return decision.allowed, str(decision.reason)
 
@@ -168,6 +176,30 @@ def test_adding_a_grant_never_removes_access(
     more = {**world, "acl": [*world["acl"], extra]}
 
     assert not decide(policy, world, case)[0] or decide(policy, more, case)[0]
+
+
+@LAWS
+@given(world=worlds(), case=CASES, entry=ENTRIES, until=st.sampled_from(TIMES), at=st.sampled_from(TIMES))
+def test_an_entry_that_expires_lasts_until_then_and_is_gone_from_then_on(
+    policy: Policy,
+    world: dict[str, Any],
+    case: dict[str, Any],
+    entry: dict[str, Any],
+    until: datetime,
+    at: datetime,
+) -> None:
+    """Before its end an entry is worth one without an end; from the very moment of its end it is worth nothing."""
+    who = case["who"] if case["who"] in USERS else USERS[0]
+    lasting = {"object": entry["object"], "to": f"user:{who}", "may": entry["may"], "propagates": True}
+    expiring = {**lasting, "until": until}
+    world = {**world, "domains": {"home": {}, "away": {}}, "users": {**world["users"], who: {}}}
+    case = {**case, "who": who, "does": entry["may"][0], "roles": [], "at": at}
+
+    with_it = decide(policy, {**world, "acl": [*world["acl"], expiring]}, case)
+
+    assert with_it == decide(
+        policy, {**world, "acl": [*world["acl"], *([lasting] if at < until else [])]}, case
+    )
 
 
 @LAWS

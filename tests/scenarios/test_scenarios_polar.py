@@ -38,7 +38,7 @@ def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Ques
     """Returns what a case puts to the policy."""
     record = scenario.facts.get(f"user:{case.who}")
     user = record if isinstance(record, UserRecord) else None
-    resource = Resource(scenario.facts, case.what)
+    resource = Resource(scenario.facts, case.what, case.at)
     return Question(Subject(scenario.facts, user, floor), case.does, resource, case.request())
 
 

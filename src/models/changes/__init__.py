@@ -8,7 +8,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
-| acl | who may do what with an object |
+| acl, bulk, propagation, jobs | who may do what with an object, with many at once, how far that reaches, and applying it to content |
 | networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
@@ -16,6 +16,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 """
 
 from models.changes.acl import grant, parse_principal, revoke
+from models.changes.bulk import Terms, set_entries
 from models.changes.domains import create_domain, set_domain_status, set_role_model
 from models.changes.effects import (
     Created,
@@ -43,6 +44,7 @@ from models.changes.groups import (
     take_role,
     update_group,
 )
+from models.changes.jobs import advance_job, open_jobs, start_job
 from models.changes.lockout import ANY_ADMIN, Guard
 from models.changes.members import add_member, remove_member
 from models.changes.networks import (
@@ -56,12 +58,14 @@ from models.changes.objects import delete_object, register_object
 from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
+from models.changes.propagation import far_reaching, set_propagation_bounds
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
-from models.tables import IntentKind
+from models.tables import AclMode, IntentKind
 
 __all__ = [
     "ANY_ADMIN",
+    "AclMode",
     "BusyError",
     "ChangeError",
     "ConflictError",
@@ -73,10 +77,12 @@ __all__ = [
     "Line",
     "Lock",
     "Settled",
+    "Terms",
     "UnknownError",
     "UserAttributes",
     "abandon_intent",
     "add_member",
+    "advance_job",
     "allow_network",
     "change_owner",
     "count_owned",
@@ -87,11 +93,13 @@ __all__ = [
     "delete_group",
     "delete_object",
     "disallow_network",
+    "far_reaching",
     "give_role",
     "grant",
     "issue_token",
     "mark_unknown",
     "open_intent",
+    "open_jobs",
     "parse_principal",
     "place",
     "publish_policies",
@@ -102,10 +110,13 @@ __all__ = [
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
+    "set_entries",
+    "set_propagation_bounds",
     "set_role_model",
     "set_roles",
     "settle_create",
     "settle_delete",
+    "start_job",
     "take_role",
     "token_digest",
     "transfer_objects",
