@@ -4,10 +4,15 @@ It reads a scenario's facts as written and answers (allowed, reason).
 """
 
 import ipaddress
+from datetime import UTC, datetime
 from typing import Any
 
 PERMISSION = {name: name for name in ("read", "write", "delete", "change-acl")}
 PERMISSION |= {"list": "read", "download": "read", "comment": "read", "create": "write"}
+LOOKED_AT = ("asset", "collection", "file", "metadata_view")
+SUPPORT_ROLES = {f"can_read_{name}" for name in ("assets", "collections", "proxies", "segments", "versions")}
+SUPPORT_ROLES |= {f"can_read_metadata_{name}" for name in ("categories", "fields", "values", "views")}
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 RANK = {"BROWSE_API_ONLY": 0, "BROWSE_ONLY": 0, "STANDARD": 1, "POWER": 2}
 
 
@@ -26,6 +31,8 @@ class Oracle:
         """Returns the verdict and its reason for a case as written."""
         if case.get("open"):
             return True, "open-to-all"
+        if case["who"] == "support":
+            return self.to_support(case)
         user = self.users.get(case["who"])
         what = case.get("what")
         if user is None:
@@ -44,6 +51,22 @@ class Oracle:
         if not role_free and not all(self.holds(user, role) for role in case.get("roles", ())):
             return False, "role"
         return self.about_object(case, user, admin=admin, owner=owner)
+
+    def to_support(self, case: dict[str, Any]) -> tuple[bool, str]:
+        if not SUPPORT_ROLES.issuperset(case.get("roles", ())):
+            return False, "role"
+        what = case.get("what")
+        if what is None:
+            return False, "support-off"
+        home = next((self.objects[name] for name in self.path(what) if name in self.objects), None)
+        if home is None:
+            return False, "unknown-object"
+        domain = self.domains[home.get("domain", self.first)]
+        until = domain.get("support_until")
+        if until is None or case.get("at", NOON) >= until or domain.get("status") == "DEACTIVATED":
+            return False, "support-off"
+        looks = case["does"] in ("read", "list") and what.partition(":")[0] in LOOKED_AT
+        return (True, "support") if looks else (False, "no-grant")
 
     def about_object(
         self, case: dict[str, Any], user: dict[str, Any], *, admin: bool, owner: bool

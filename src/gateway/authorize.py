@@ -89,7 +89,7 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
         """
         row, facts = operation.row, self.facts
         request = Request(client, now, row.roles, row.anonymous, identity.application_id)
-        subject = Subject(facts, identity.user, self.role_floor)
+        subject = Subject(facts, identity.user, self.role_floor, identity.support)
         judged: list[Judged] = []
         for target in operation.targets or _HOME:
             action, key = target.action, target.object
@@ -101,9 +101,11 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
                 break
         return Verdict(tuple(judged))
 
-    def question(self, user: UserRecord | None, target: Target, request: Request) -> Question:
+    def question(
+        self, user: UserRecord | None, target: Target, request: Request, support: str = ""
+    ) -> Question:
         """Returns what is put to the policy for one target (rule 2)."""
-        subject = Subject(self.facts, user, self.role_floor)
+        subject = Subject(self.facts, user, self.role_floor, support)
         return Question(subject, target.action, Resource(self.facts, self._subject_matter(target)), request)
 
     def decision(self, target: Target, question: Question) -> Decision:

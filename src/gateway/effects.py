@@ -62,8 +62,12 @@ class Effects:
         Raises:
             GatewayError: the store does not take them, or another request is changing an object.
         """
-        if not operation.row.has_effects or identity.user is None:
+        if not operation.row.has_effects or identity.is_anonymous:
             return None
+        if (
+            identity.user is None
+        ):  # a policy of the operator's own let it through; what it creates would be nobody's
+            raise GatewayError(Reason.SUPPORT_OFF, "support access changes nothing")
         effects = cls(store, operation, identity.user.id, request_id)
         await effects._commit(effects._open)
         return effects

@@ -8,7 +8,7 @@ Rules:
 3. Anonymous is the absence of a credential. One that is malformed, unknown, expired or revoked is 401, never anonymous
    (authentik CVE-2026-25748: a malformed cookie answered 2xx).
 4. A token is found by its SHA-256 digest; its text is kept nowhere and reaches no log, URL, error or backend.
-5. The header pair must name the application that the token belongs to.
+5. The header pair must name the application that the token belongs to; a token of support belongs to none and comes alone.
 """
 
 import base64
@@ -77,16 +77,28 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     """Who asks.
 
     Attributes:
-        user: the user's record; None for an anonymous caller.
+        user: the user's record; None for support and for an anonymous caller.
         proof: how that was proved.
-        application_id: the application that the token belongs to; empty for an anonymous caller.
+        application_id: the application that the token belongs to; empty for support and for an anonymous caller.
         token_id: names the token for its last use; empty for an anonymous caller.
+        support: who of support asks; empty for everybody else.
     """
 
     user: UserRecord | None
     proof: Proof
     application_id: str = ""
     token_id: str = ""
+    support: str = ""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody in particular asks."""
+        return self.user is None and not self.support
+
+    @property
+    def name(self) -> str:
+        """Who asks, in one word: a user's id, `support:NAME`, or nothing for an anonymous caller."""
+        return self.user.id if self.user is not None else f"support:{self.support}" if self.support else ""
 
     @property
     def owns_authorization(self) -> bool:
@@ -139,6 +151,8 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
         raise GatewayError(
             Reason.CREDENTIAL_EXPIRED, f"token `{token.id}` expired {token.expires:%Y-%m-%d %H:%M}Z"
         )
+    if token.support:
+        return Identity(None, credential.proof, token_id=token.id, support=token.support)
     user = facts.get(token.user_fact)
     if not isinstance(user, UserRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")

@@ -74,7 +74,7 @@ def failure_of(
     user = record if isinstance(record, UserRecord) else None
     request = case.request()
     authorizer, target = Authorizer(policy, scenario.facts, role_floor), Target(case.does, case.what)
-    question = authorizer.question(user, target, request)
+    question = authorizer.question(user, target, request, case.support)
     wanted = _said(case.because, allowed=case.allowed)
     for decision in (policy.meaning.answer(question).decision, policy.decide(question)):
         if _said(decision.reason, allowed=decision.allowed) != wanted:

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     NETWORK = "network"
     ROLE = "role"
     UNKNOWN_OBJECT = "unknown-object"
+    SUPPORT_OFF = "support-off"
     FOREIGN_OBJECT = "foreign-object"
     NO_GRANT = "no-grant"
     POLICY_ERROR = "policy-error"
@@ -123,6 +124,7 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.NETWORK: _row("authorize", 403, "this address is not on the allow-list", Reason.NETWORK),
     Reason.ROLE: _row("authorize", 403, "you do not hold a role that this needs", Reason.ROLE),
     Reason.UNKNOWN_OBJECT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
+    Reason.SUPPORT_OFF: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.FOREIGN_OBJECT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.NO_GRANT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.POLICY_ERROR: _row("authorize", 403, "the policy could not decide; an administrator finds why in the audit", Reason.POLICY_ERROR),

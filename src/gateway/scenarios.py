@@ -4,7 +4,7 @@ A scenario file:
 
     says: members of a group that may only read, read and do nothing else
     facts:
-      domains: {studio: {}}                      # status, role_model, allow_list (a switch), allow_list_rule, networks
+      domains: {studio: {}}         # status, role_model, allow_list (a switch), allow_list_rule, networks, support_until
       groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}   # kind
       users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email, networks
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
@@ -15,7 +15,7 @@ A scenario file:
       - {who: vera, does: write, what: asset:clip, because: no-grant}
       - {who: nobody, does: read, what: asset:clip, because: signed-in}
 
-`who: nobody` is an anonymous caller. `what` may be left out: the caller's own domain. `from` is the client's address
+`who: nobody` is an anonymous caller, `who: support` is support. `what` may be left out: the caller's own domain. `from` is the client's address
 (10.0.0.1 if left out), `at` the time (noon UTC of a day), `roles` what the route demands, `open: true` a route open to all, `app` the
 application (`app` if left out). An entry of `networks` may be for one application: {cidr: 10.1.0.0/16, app: player}.
 A domain that is left out is the first one named, or `home`.
@@ -57,10 +57,13 @@ from models.records import (
 from models.vocabulary import Request
 
 NOBODY: Final = "nobody"
+SUPPORT: Final = "support"
 OWN: Final = "own/"
 APP: Final = "app"
 _WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "domains": frozenset(("status", "role_model", "allow_list", "allow_list_rule", "networks")),
+    "domains": frozenset(
+        ("status", "role_model", "allow_list", "allow_list_rule", "networks", "support_until")
+    ),
     "groups": frozenset(("domain", "kind", "roles", "networks")),
     "users": frozenset(("domain", "email", "type", "status", "admin", "groups", "networks")),
     "objects": frozenset(("domain", "owner", "in")),
@@ -84,6 +87,11 @@ class Case:
     app: str
     allowed: bool
     because: str
+
+    @property
+    def support(self) -> str:
+        """Who of support asks; empty for everybody else."""
+        return SUPPORT if self.who == SUPPORT else ""
 
     def request(self) -> Request:
         """Returns the request as the policy is asked about it."""
@@ -223,6 +231,8 @@ def _check_words(raw: Mapping[str, Any]) -> None:
     """Raises ValueError for a word that the facts do not have: it would silently say nothing."""
     if unknown := set(raw) - set(_WORDS):
         raise ValueError(f"unknown words {sorted(unknown)} in the facts")
+    if reserved := {NOBODY, SUPPORT} & set(raw.get("users") or ()):
+        raise ValueError(f"{sorted(reserved)} cannot be users")
     for section, words in _WORDS.items():
         entries = raw.get(section) or {}
         for entry in entries.values() if isinstance(entries, Mapping) else entries:
@@ -259,6 +269,7 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
             _networks(entry),
             RoleModel(entry.get("role_model", "GROUPS")) is RoleModel.ROLE_GROUPS,
             AllowListRule(entry.get("allow_list_rule", "MOST_SPECIFIC")) is AllowListRule.EVERY_LEVEL,
+            entry.get("support_until"),
         )
     for name, entry in (raw.get("groups") or {}).items():
         roles, kind = frozenset(entry.get("roles", ())), GroupKind(entry.get("kind", "GROUP"))

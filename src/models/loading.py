@@ -176,13 +176,25 @@ def _changed(connection: Connection, since: Mark | None, now: Mark) -> frozenset
 def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
     records.update((f"token:{digest}", None) for digest in wanted.tokens)
     columns = select(
-        Token.digest, Token.id, Token.user_id, Token.application_id, Token.expires, Token.revoked_at
+        Token.digest,
+        Token.id,
+        Token.user_id,
+        Token.application_id,
+        Token.expires,
+        Token.revoked_at,
+        Token.support,
     )
     for row in _rows(connection, columns, Token.digest, wanted.tokens):
         records[f"token:{row.digest}"] = TokenRecord(
-            row.id, row.user_id, row.application_id, row.expires, row.revoked_at is not None
+            row.id,
+            row.user_id or "",
+            row.application_id or "",
+            row.expires,
+            row.revoked_at is not None,
+            row.support or "",
         )
-        wanted.users.add(row.user_id)
+        if row.user_id is not None:
+            wanted.users.add(row.user_id)
 
 
 def _load_users(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
@@ -229,6 +241,7 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
         SystemDomain.allow_list_enabled,
         SystemDomain.role_model,
         SystemDomain.allow_list_rule,
+        SystemDomain.support_until,
     )
     for row in _rows(connection, columns, SystemDomain.id, ids):
         records[f"domain:{row.id}"] = DomainRecord(
@@ -238,6 +251,7 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
             networks[row.id],
             roles_narrow=row.role_model is RoleModel.ROLE_GROUPS,
             every_level_binds=row.allow_list_rule is AllowListRule.EVERY_LEVEL,
+            support_until=row.support_until,
         )
 
 

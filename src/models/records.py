@@ -177,6 +177,7 @@ class DomainRecord:
         networks: bind everyone while `allow_list_enabled`.
         every_level_binds: whether each allow-list must admit, not only the most specific (`AllowListRule`).
         roles_narrow: whether roles are those of the user type, narrowed by role groups (`RoleModel.ROLE_GROUPS`).
+        support_until: when support access ends; None while it is off.
         is_working: whether members may do what they otherwise may.
         is_frozen: whether they may still read.
     """
@@ -187,6 +188,7 @@ class DomainRecord:
     networks: AllowList = UNRESTRICTED
     roles_narrow: bool = False
     every_level_binds: bool = False
+    support_until: datetime | None = None
     is_working: bool = field(init=False, compare=False, repr=False)
     is_frozen: bool = field(init=False, compare=False, repr=False)
 
@@ -248,6 +250,9 @@ class TokenRecord:
     """A credential: whose, for which application, until when. The text of the token is nowhere.
 
     Attributes:
+        user_id: whose it is; empty for one of support.
+        application_id: which program presents it; empty for one of support, which has none.
+        support: who of support holds it; empty for a user's.
         user_fact: the key of the user's record.
     """
 
@@ -256,6 +261,7 @@ class TokenRecord:
     application_id: str
     expires: datetime | None
     revoked: bool
+    support: str = ""
     user_fact: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -109,6 +109,7 @@ class SystemDomain(Base):
     allow_list_enabled: Mapped[bool] = mapped_column(default=False)
     allow_list_rule: Mapped[AllowListRule] = mapped_column(default=AllowListRule.MOST_SPECIFIC)
     role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
+    support_until: Mapped[datetime | None]
 
 
 class User(Base):
@@ -185,15 +186,16 @@ class Application(Base):
 
 
 class Token(Base):
-    """A credential, known by the SHA-256 digest of its text; the text is stored nowhere."""
+    """A credential, known by the SHA-256 digest of its text, which is stored nowhere: of a user and an application, or of support."""
 
     __tablename__ = "tokens"
     __facts__ = ("token:{digest}",)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(unique=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
+    support: Mapped[str | None]
     created: Mapped[datetime]
     expires: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -19,6 +19,7 @@ from models.records import (
     MAX_ANCESTORS,
     PERMISSION_NAMES,
     DomainRecord,
+    DomainStatus,
     FactBoundError,
     Facts,
     Grant,
@@ -67,6 +68,10 @@ class Request(msgspec.Struct, eq=False, gc=False):
                 return False
         return True
 
+    def demands_only(self, roles: list[str]) -> bool:
+        """Tells whether the route demands no role but some of `roles`."""
+        return all(role in roles for role in self.roles)
+
     def from_network(self, cidr: str) -> bool:
         """Tells whether the client's address lies in `cidr`."""
         return self.address in IPNetwork(cidr)
@@ -79,17 +84,19 @@ class Request(msgspec.Struct, eq=False, gc=False):
 
 
 class Subject(msgspec.Struct, eq=False, gc=False):
-    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous). It is of one revision.
+    """Who asks: a user with the groups and roles that the facts give, support, or nobody (anonymous). It is of one revision.
 
     Attributes:
         facts: where groups and the domain are found.
-        user: the user's record, for facts, not for policies; None for an anonymous caller.
+        user: the user's record, for facts, not for policies; None for support and for an anonymous caller.
         role_floor: the lowest user type that may hold a role; a role that is missing here needs POWER.
+        support: who of support asks, which stands outside all domains; empty for everybody else.
     """
 
     facts: Facts
     user: UserRecord | None
     role_floor: Mapping[str, UserType]
+    support: str = ""
     _domain: DomainRecord | None = None
 
     __repr__ = object.__repr__  # rule 3
@@ -101,7 +108,15 @@ class Subject(msgspec.Struct, eq=False, gc=False):
 
     def is_signed_in(self) -> bool:
         """Tells whether a valid credential came with the request."""
+        return self.user is not None or self.support != ""
+
+    def has_account(self) -> bool:
+        """Tells whether the caller is a user of a system domain."""
         return self.user is not None
+
+    def is_support(self) -> bool:
+        """Tells whether the caller is support, which has no account and belongs to no domain (seed: "Support access")."""
+        return self.support != ""
 
     def is_active(self) -> bool:
         """Tells whether the user's status is ACTIVE (seed: "Status")."""
@@ -214,6 +229,14 @@ class Resource(msgspec.Struct, eq=False, gc=False):
             return True
         user, home = subject.user, self._home or self._found_home()
         return user is not None and home is not None and home.domain_id == user.domain_id
+
+    def open_to_support(self, request: Request) -> bool:
+        """Tells whether the object's domain has support access switched on at the time of the request, and is not DEACTIVATED."""
+        home = self._home or self._found_home() if self.key is not None else None
+        domain = self.facts.get(f"domain:{home.domain_id}") if home is not None else None
+        if not isinstance(domain, DomainRecord) or domain.status is DomainStatus.DEACTIVATED:
+            return False
+        return domain.support_until is not None and request.now < domain.support_until
 
     def owned_by(self, subject: Subject) -> bool:
         """Tells whether the subject is the object owner: who created it (not the domain owner, who is an admin)."""

@@ -1,5 +1,6 @@
 """The named laws of deciding, for random worlds: Polar and the oracle agree, and neither breaks a law."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ ROLES = ("can_read_assets", "can_write_assets", "can_write_storages")
 ACTIONS = ("read", "write", "delete", "change-acl", "download", "teleport")
 T = TypeVar("T")
 NETWORKS = ("10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32")
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 ADDRESSES = ("10.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "2001:db8::9")
 
 
@@ -79,6 +81,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
                 "allow_list_rule": draw(st.sampled_from(("MOST_SPECIFIC", "EVERY_LEVEL"))),
                 "role_model": draw(st.sampled_from(("GROUPS", "GROUPS", "ROLE_GROUPS"))),
                 "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN", "DEACTIVATED"))),
+                "support_until": draw(st.sampled_from((None, NOON, NOON + timedelta(seconds=1)))),
             }
             for name in DOMAINS
         },
@@ -108,7 +111,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
 
 CASES = st.fixed_dictionaries(
     {
-        "who": st.sampled_from((*USERS, "nobody")),
+        "who": st.sampled_from((*USERS, "nobody", "support")),
         "does": st.sampled_from(ACTIONS),
         "roles": some(ROLES),
         "from": st.sampled_from(ADDRESSES),
@@ -130,7 +133,9 @@ def decide(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> tuple
     scenario = scenario_of("law", {"says": "", "facts": world, "allow": [{**case, "because": ""}]})
     asked = scenario.cases[0]
     record = scenario.facts.get(f"user:{asked.who}")
-    subject = Subject(scenario.facts, record if isinstance(record, UserRecord) else None, FLOOR)
+    subject = Subject(
+        scenario.facts, record if isinstance(record, UserRecord) else None, FLOOR, asked.support
+    )
     decision = policy.decide(
         Question(subject, asked.does, Resource(scenario.facts, asked.what), asked.request())
     )
@@ -220,3 +225,21 @@ def test_admin_override(
         True,
         "admin",
     )
+
+
+@LAWS
+@given(world=worlds(), case=CASES, extra=ENTRIES)
+def test_support_only_looks_where_it_is_let_in(
+    policy: Policy, world: dict[str, Any], case: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    """Support is allowed nothing but to look, nothing once all switches are off, and gains nothing by anybody's grants."""
+    asked = {**case, "who": "support", "open": False}
+    off = {
+        **world,
+        "domains": {name: {**each, "support_until": None} for name, each in world["domains"].items()},
+    }
+    verdict = decide(policy, world, asked)
+
+    assert not verdict[0] or (verdict[1] == "support" and case["does"] in ("read", "list"))
+    assert decide(policy, off, asked)[0] is False
+    assert decide(policy, {**world, "acl": [*world["acl"], extra]}, asked) == verdict

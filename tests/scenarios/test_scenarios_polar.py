@@ -39,7 +39,7 @@ def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Ques
     record = scenario.facts.get(f"user:{case.who}")
     user = record if isinstance(record, UserRecord) else None
     resource = Resource(scenario.facts, case.what)
-    return Question(Subject(scenario.facts, user, floor), case.does, resource, case.request())
+    return Question(Subject(scenario.facts, user, floor, case.support), case.does, resource, case.request())
 
 
 @pytest.mark.parametrize(("scenario", "number"), CASES)

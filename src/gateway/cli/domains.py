@@ -1,6 +1,7 @@
 """`mediagate domain`: system domains, the hard walls around users, groups and objects."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -8,13 +9,15 @@ from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.options import examples
 from gateway.cli.text import table
+from gateway.cli.tokens import until, when
 from models import changes, directory
 from models.records import DomainStatus, RoleModel
 from models.tables import SystemDomain
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The domain's name.", show_default=False)]
 
-SAID_OF_ROLES = {
+OFF: Final = "off"
+SAID_OF_ROLES: Final = {
     RoleModel.GROUPS: "users of domain {domain} hold the roles that their groups give",
     RoleModel.ROLE_GROUPS: "users of domain {domain} hold all roles of their type, unless they are in a role group that has roles",
 }
@@ -30,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "mediagate domain set studio --status FROZEN",
             "mediagate domain set studio --role-model ROLE_GROUPS",
+            "mediagate domain set studio --support 8h",
         ),
     )(set_)
     app.add_typer(domains)
@@ -50,7 +54,11 @@ def list_(context: typer.Context) -> None:
         rows = [described(domain) for domain in directory.list_domains(session)]
     desk.tell(
         rows,
-        table(rows, ("name", "status", "role_model", "allow_list", "id"), "no domains: run `mediagate init`"),
+        table(
+            rows,
+            ("name", "status", "role_model", "allow_list", "support_until", "id"),
+            "no domains: run `mediagate init`",
+        ),
     )
 
 
@@ -70,9 +78,17 @@ def set_(
             "--role-model", case_sensitive=False, help="Groups give roles, or role groups narrow the type's."
         ),
     ] = None,
+    support: Annotated[
+        str | None,
+        typer.Option(
+            "--support",
+            metavar="SPAN",
+            help="Lets support look at assets for so long: 8h, at most 30d; or off.",
+        ),
+    ] = None,
 ) -> None:
     """Changes a system domain."""
-    if status is None and role_model is None:
+    if status is None and role_model is None and support is None:
         raise typer.BadParameter("nothing to set: give at least one option, as in --status FROZEN")
     desk = desk_of(context)
     with desk.writing() as commit:
@@ -84,8 +100,24 @@ def set_(
         if role_model is not None:
             changes.set_role_model(commit.session, found.id, role_model)
             said.append(SAID_OF_ROLES[role_model].format(domain=found.name))
+        if support is not None:
+            changes.let_support_in(commit.session, found.id, _end_of(support))
+            ends = when(found.support_until)
+            said.append(
+                f"domain {found.name} {f'lets support in until {ends}' if ends else 'lets no support in'}"
+            )
         document = described(found)
     desk.tell(document, "\n".join(said))
+
+
+def _end_of(span: str) -> datetime | None:
+    """Returns when support access that begins now ends; None for `off`."""
+    if span == OFF:
+        return None
+    end = until(span)
+    if end is None:
+        raise typer.BadParameter("support access always ends: write 8h, at most 30d, or off")
+    return end
 
 
 def described(domain: SystemDomain) -> dict[str, Any]:
@@ -96,4 +128,5 @@ def described(domain: SystemDomain) -> dict[str, Any]:
         "status": str(domain.status),
         "role_model": str(domain.role_model),
         "allow_list": "on" if domain.allow_list_enabled else "off",
+        "support_until": when(domain.support_until),
     }

@@ -29,6 +29,7 @@ _SEED: Final = re.compile(r' \(seed: "[^"]*"\)')
 """Where a word comes from, which authors of policies need not know."""
 EXAMPLES: Final[Mapping[str, str]] = {
     "subject.admitted_from": "subject.admitted_from(request)",
+    "subject.has_account": "subject.has_account()",
     "subject.has_role": 'subject.has_role("can_read_assets")',
     "subject.in_frozen_domain": "subject.in_frozen_domain()",
     "subject.in_group": 'subject.in_group("editors")',
@@ -36,6 +37,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "subject.is_active": "subject.is_active()",
     "subject.is_admin": "subject.is_admin()",
     "subject.is_signed_in": "subject.is_signed_in()",
+    "subject.is_support": "subject.is_support()",
     "subject.is_type": 'subject.is_type("STANDARD")',
     "resource.exists": "resource.exists()",
     "resource.grants": 'resource.grants("write", subject)',
@@ -43,8 +45,10 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "resource.is_domain": "resource.is_domain()",
     "resource.is_held": "resource.is_held()",
     "resource.is_type": 'resource.is_type("asset")',
+    "resource.open_to_support": "resource.open_to_support(request)",
     "resource.owned_by": "resource.owned_by(subject)",
     "resource.shares_domain_with": "resource.shares_domain_with(subject)",
+    "request.demands_only": 'request.demands_only(["can_read_assets", "can_read_proxies"])',
     "request.from_network": 'request.from_network("10.0.0.0/16")',
     "request.open_to_all": "request.open_to_all()",
     "request.roles_held_by": "request.roles_held_by(subject)",

@@ -7,6 +7,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 |---|---|
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
+| support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
 | acl | who may do what with an object |
 | networks, lockout | from where, and that whoever says so is not locked out |
@@ -56,12 +57,14 @@ from models.changes.objects import delete_object, register_object
 from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
+from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import IntentKind
 
 __all__ = [
     "ANY_ADMIN",
+    "MAX_SUPPORT",
     "BusyError",
     "ChangeError",
     "ConflictError",
@@ -89,7 +92,9 @@ __all__ = [
     "disallow_network",
     "give_role",
     "grant",
+    "issue_support_token",
     "issue_token",
+    "let_support_in",
     "mark_unknown",
     "open_intent",
     "parse_principal",
