@@ -28,5 +28,5 @@ permit(subject, action, resource, _request, "support") if
     subject.is_support() and supports(action, kind) and resource.is_type(kind);
 
 # The route names no object: the roles that it demands are all there is to ask.
-permit(_subject, _action, resource, _request, "by-role") if
-    resource.is_domain();
+permit(subject, _action, resource, _request, "by-role") if
+    resource.is_domain() and subject.has_account();

@@ -41,7 +41,7 @@ class AuditLine(msgspec.Struct, frozen=True, omit_defaults=True):
         revision: the revision of the facts.
         policy: the digest of the bundle.
         route: `file:line` of the matched row.
-        user: the user's id, `support:NAME` for support, empty if anonymous.
+        user: the user's id, `support:NAME` for support, `share:ID/RECIPIENT` for a visitor, empty if anonymous.
         domain: the user's system domain.
         application: the application of the token.
         proof: how the caller proved who it is.

@@ -64,11 +64,12 @@ class Effects:
         """
         if not operation.row.has_effects or identity.is_anonymous:
             return None
+        owner = identity.user.id if identity.user else identity.share.owner_id if identity.share else None
         if (
-            identity.user is None
-        ):  # a policy of the operator's own let it through; what it creates would be nobody's
+            owner is None
+        ):  # let through by a policy of the operator's own: what support creates would be nobody's
             raise GatewayError(Reason.SUPPORT_OFF, "support access changes nothing")
-        effects = cls(store, operation, identity.user.id, request_id)
+        effects = cls(store, operation, owner, request_id)
         await effects._commit(effects._open)
         return effects
 

@@ -3,7 +3,7 @@
 Rules:
 
 1. Both come from one transaction, so that a record and the news about it cannot overtake each other.
-2. What a question about a key will surely need comes with it: a token's user, a user's groups and domain, all
+2. What a question about a key will surely need comes with it: a token's user or share, a share's sharer and object, a user's groups and domain, all
    that contains an object. So one miss is one round.
 3. A closure that outgrows `MAX_ANCESTORS` is cut, nearest first; what is missing then is asked for by its own key.
 """
@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.columns import is_storable
 from models.door import EVERYTHING
-from models.networks import UNRESTRICTED, AllowList
+from models.networks import UNRESTRICTED, AllowList, NetworkSet
 from models.records import (
     MAX_ANCESTORS,
     AllowListRule,
@@ -30,6 +30,7 @@ from models.records import (
     Permission,
     Record,
     RoleModel,
+    ShareRecord,
     TokenRecord,
     UserRecord,
 )
@@ -44,6 +45,7 @@ from models.tables import (
     Object,
     Placement,
     Revision,
+    Share,
     SystemDomain,
     Token,
     User,
@@ -94,6 +96,7 @@ class Wanted:
     groups: set[str]
     domains: set[str]
     tokens: set[str]
+    shares: set[str]
     objects: set[ObjectKey]
 
     @classmethod
@@ -103,12 +106,13 @@ class Wanted:
         Raises:
             ValueError: one of them is no fact key.
         """
-        wanted = cls(set(), set(), set(), set(), set())
+        wanted = cls(set(), set(), set(), set(), set(), set())
         plain = {
             "user": wanted.users,
             "group": wanted.groups,
             "domain": wanted.domains,
             "token": wanted.tokens,
+            "share": wanted.shares,
         }
         for key in keys:
             kind, _, rest = key.partition(":")
@@ -136,6 +140,7 @@ def load(connection: Connection, since: Mark | None, keys: Collection[str]) -> B
     changed = _changed(connection, since, mark)
     records: dict[str, Record | None] = dict.fromkeys(keys)
     _load_tokens(connection, wanted, records)
+    _load_shares(connection, wanted, records)
     _load_users(connection, wanted, records)
     _load_groups(connection, wanted.groups, records)
     _load_domains(connection, wanted.domains, records)
@@ -183,6 +188,8 @@ def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Reco
         Token.expires,
         Token.revoked_at,
         Token.support,
+        Token.share_id,
+        Token.recipient_id,
     )
     for row in _rows(connection, columns, Token.digest, wanted.tokens):
         records[f"token:{row.digest}"] = TokenRecord(
@@ -192,9 +199,30 @@ def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Reco
             row.expires,
             row.revoked_at is not None,
             row.support or "",
+            row.share_id or "",
+            row.recipient_id or "",
         )
+        if row.share_id is not None:
+            wanted.shares.add(row.share_id)
         if row.user_id is not None:
             wanted.users.add(row.user_id)
+
+
+def _load_shares(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
+    records.update((f"share:{id_}", None) for id_ in wanted.shares)
+    for row in _rows(connection, select(Share.__table__), Share.id, wanted.shares):
+        key = ObjectKey(row.object_type, row.object_id)
+        records[f"share:{row.id}"] = ShareRecord(
+            row.id,
+            row.domain_id,
+            row.owner_id,
+            key,
+            frozenset(row.rights),
+            row.expires,
+            NetworkSet.of(row.networks),
+        )
+        wanted.users.add(row.owner_id)
+        wanted.objects.add(key)
 
 
 def _load_users(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
@@ -242,6 +270,7 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
         SystemDomain.role_model,
         SystemDomain.allow_list_rule,
         SystemDomain.support_until,
+        SystemDomain.external_share,
     )
     for row in _rows(connection, columns, SystemDomain.id, ids):
         records[f"domain:{row.id}"] = DomainRecord(
@@ -252,6 +281,7 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
             roles_narrow=row.role_model is RoleModel.ROLE_GROUPS,
             every_level_binds=row.allow_list_rule is AllowListRule.EVERY_LEVEL,
             support_until=row.support_until,
+            external_share=row.external_share,
         )
 
 

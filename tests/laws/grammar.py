@@ -50,6 +50,10 @@ QUESTIONS = (
     "subject.is_signed_in()",
     "subject.has_account()",
     "subject.is_support()",
+    "subject.is_visitor()",
+    'subject.has_right("view")',
+    "subject.in_open_share(request)",
+    "resource.shared_with(subject)",
     "subject.is_active()",
     "subject.in_working_domain()",
     "subject.in_frozen_domain()",
@@ -132,7 +136,7 @@ class Grammar:
     """
 
     drawn: Random
-    errors: float = 0.01
+    errors: float = 0.02
     count: int = field(default=0, init=False)
 
     def policy(self) -> str:
