@@ -78,6 +78,14 @@ def set_(
             "--role-model", case_sensitive=False, help="Groups give roles, or role groups narrow the type's."
         ),
     ] = None,
+    external_share: Annotated[
+        bool | None,
+        typer.Option(
+            "--external-share/--no-external-share",
+            help="Whether users may share with visitors, who have no account.",
+            show_default=False,
+        ),
+    ] = None,
     support: Annotated[
         str | None,
         typer.Option(
@@ -88,7 +96,7 @@ def set_(
     ] = None,
 ) -> None:
     """Changes a system domain."""
-    if status is None and role_model is None and support is None:
+    if status is None and role_model is None and support is None and external_share is None:
         raise typer.BadParameter("nothing to set: give at least one option, as in --status FROZEN")
     desk = desk_of(context)
     with desk.writing() as commit:
@@ -100,6 +108,11 @@ def set_(
         if role_model is not None:
             changes.set_role_model(commit.session, found.id, role_model)
             said.append(SAID_OF_ROLES[role_model].format(domain=found.name))
+        if external_share is not None:
+            changes.set_external_share(commit.session, found.id, on=external_share)
+            said.append(
+                f"domain {found.name} {'shares' if external_share else 'does not share'} with visitors"
+            )
         if support is not None:
             changes.let_support_in(commit.session, found.id, _end_of(support))
             ends = when(found.support_until)
@@ -128,5 +141,6 @@ def described(domain: SystemDomain) -> dict[str, Any]:
         "status": str(domain.status),
         "role_model": str(domain.role_model),
         "allow_list": "on" if domain.allow_list_enabled else "off",
+        "external_share": "on" if domain.external_share else "off",
         "support_until": when(domain.support_until),
     }
