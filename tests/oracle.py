@@ -30,7 +30,7 @@ LENT = [
 ]
 READS = ("read", "list", "download", "download-proxy")
 FAR = datetime(2200, 1, 1, tzinfo=UTC)
-NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+NOON, ALWAYS = datetime(2026, 1, 15, 12, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 RANK = {"BROWSE_API_ONLY": 0, "BROWSE_ONLY": 0, "STANDARD": 1, "POWER": 2}
 
 
@@ -133,7 +133,9 @@ class Oracle:
             return True, "object-owner"
         names = {f"user:{case['who']}"} | {f"group:{group}" for group in user.get("groups", ())}
         wanted = PERMISSION.get(case["does"])
-        hits = [entry for entry in self.acl if entry["to"] in names and wanted in entry["may"]]
+        now = case.get("at", NOON)
+        lasting = [entry for entry in self.acl if now < entry.get("until", ALWAYS)]
+        hits = [entry for entry in lasting if entry["to"] in names and wanted in entry["may"]]
         if any(entry["object"] == what for entry in hits):
             return True, "own-acl"
         above = self.above(what) if what else set()

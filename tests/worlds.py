@@ -66,4 +66,4 @@ def question(
     record = facts.get(f"user:{who}") if who else None
     user = record if isinstance(record, UserRecord) else None
     request = Request(canonical_address("10.0.0.1"), datetime(2026, 1, 15, 12, tzinfo=UTC), roles=roles)
-    return Question(Subject(facts, user, floor), action, Resource(facts, what), request)
+    return Question(Subject(facts, user, floor), action, Resource(facts, what, request.now), request)

@@ -95,7 +95,7 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
             action, key = target.action, target.object
             if action == "create":
                 key = self._subject_matter(target)
-            decision = self.decision(target, Question(subject, action, Resource(facts, key), request))
+            decision = self.decision(target, Question(subject, action, Resource(facts, key, now), request))
             judged.append(Judged(action, key, decision))
             if not decision.allowed:
                 break
@@ -103,7 +103,8 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
 
     def question(self, subject: Subject, target: Target, request: Request) -> Question:
         """Returns what is put to the policy for one target (rule 2)."""
-        return Question(subject, target.action, Resource(self.facts, self._subject_matter(target)), request)
+        resource = Resource(self.facts, self._subject_matter(target), request.now)
+        return Question(subject, target.action, resource, request)
 
     def decision(self, target: Target, question: Question) -> Decision:
         """Returns the policy's answer, closed by a deletion in progress (rule 3)."""
@@ -111,7 +112,9 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
         if not (decision.allowed and self.holds):
             return decision
         asked = question.resource
-        if (asked if asked.key is target.object else Resource(self.facts, target.object)).is_held():
+        if (
+            asked if asked.key is target.object else Resource(self.facts, target.object, asked.now)
+        ).is_held():
             return Decision(allowed=False, reason=Reason.OBJECT_HELD)
         return decision
 

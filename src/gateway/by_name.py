@@ -1,6 +1,6 @@
-"""What follows from the name of a header alone, worked out once for each name and then a look-up.
+"""What follows from a short text of a header alone, mostly its name, worked out once for each and then a look-up.
 
-Names come from outside: beyond `MAX_NAMES` of them, further ones are worked out each time.
+They come from outside: beyond `MAX_NAMES` of them, further ones are worked out each time.
 """
 
 from collections.abc import Callable

@@ -67,6 +67,8 @@ def for_caches(headers: Sequence[Pair], *, shared: bool = False) -> list[Pair]:
         headers: lower-case names with their values.
         shared: whether the row says `public` and the caller came without a credential.
     """
+    if not (shared or any(map(_ABOUT.__getitem__, dict(headers)))):  # as most answers
+        return [*headers, _PRIVATE, VARY]
     shared = shared and all(name != b"set-cookie" for name, _ in headers)
     passing: list[Pair] = []
     control: bytes | None = None

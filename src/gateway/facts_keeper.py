@@ -8,19 +8,20 @@ Rules:
 3. A committed change holds for every request begun after the answer to its writer: the writer rings the bell before
    answering, and a request that hears it loads before it is judged (law 8). Without the bell (other machines) the log is
    polled.
-4. What the collections above an object grant together is remembered, until one of the facts that it follows from changes.
+4. What the collections above an object grant together is remembered, until one of the facts that it follows from changes. The clock is not
+   one of them: entries that expire are remembered with their ends, and judged at each decision.
 5. When the last good poll is older than the stated bound, nothing is judged: 503 (law 2).
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
-from models.records import MissingFactError, Record, reach_from
+from models.records import MissingFactError, Reach, Record, reach_from
 from models.store import Batch, Mark, StoreUnavailableError
 
 LOG = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class FactsKeeper:
         )
         self._records = _Records()
         self.get: Callable[[str], Record | None] = self._records.__getitem__
-        self._reach: dict[str, Mapping[str, int]] = {}
+        self._reach: dict[str, Reach] = {}
         self._reached: set[str] = set()
         self._mark: Mark | None = None
         self.loads = 0
@@ -97,7 +98,7 @@ class FactsKeeper:
         self._running: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
 
-    def reach(self, key: str) -> Mapping[str, int]:
+    def reach(self, key: str) -> Reach:
         """Returns what an object and everything above it grant to their content, as `models.records.Facts` says (rule 4)."""
         reach = self._reach.get(key)
         if reach is None:

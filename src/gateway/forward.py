@@ -15,7 +15,7 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from starlette.types import Message, Receive, Send
@@ -50,7 +50,7 @@ class BrokenOffError(Exception):
     """The answer broke off after the client had its head: only the connection's end can still tell."""
 
 
-class Carried(NamedTuple):
+class Carried(msgspec.Struct, frozen=True):
     """What the client got."""
 
     status: int

@@ -3,8 +3,8 @@
 Rules:
 
 1. Workers are started by `spawn`, not by `fork`: the main process has threads, and a child must not inherit its listener.
-2. A worker that dies is replaced at once, except within `CALM` seconds after it was started: then everything ends with code 1, so that
-   whoever supervises the gateway sees a start that fails as one.
+2. A worker that dies is replaced at once. One in the place of another that dies within `CALM` seconds of its start ends everything with
+   code 1, so that whoever supervises the gateway sees a start that fails as one.
 3. The first signal (SIGTERM, SIGINT) tells the workers to stop; `patience` seconds later, or at the second signal, they are killed.
 4. Signals are handled by the main thread alone, which waits for them and for the ends of workers at once: other threads block them
    (Linux hands a signal to any thread that does not).
@@ -57,6 +57,7 @@ class Workers:
         self._number, self._body, self._patience = number, body, patience
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[int, tuple[SpawnProcess, float]] = {}
+        self._replaced: set[int] = set()
         self._kill_at: float | None = None
         self.told = False
 
@@ -99,10 +100,11 @@ class Workers:
             del self._running[number]
             if self.told:
                 continue
-            if time.monotonic() - birth < CALM:
+            if number in self._replaced and time.monotonic() - birth < CALM:
                 LOG.error("worker %d ended with code %s right after its start", number, process.exitcode)
                 return False
             LOG.error("worker %d ended with code %s and is replaced", number, process.exitcode)
+            self._replaced.add(number)
             self._start(number)
         return True
 

@@ -8,7 +8,7 @@ A scenario file:
       groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}   # kind
       users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email, networks
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
-      acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]
+      acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]      # until, a time
       shares: {link: {by: vera, of: collection:top, may: [view]}}           # until (2200 if left out), networks
     allow:
       - {who: vera, does: read, what: asset:clip, roles: [can_read_assets], because: inherited-acl}
@@ -31,6 +31,8 @@ no longer wanted, and says why:
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +45,7 @@ from models.records import (
     AllowListRule,
     DomainRecord,
     DomainStatus,
+    Expiring,
     Facts,
     GroupKind,
     GroupRecord,
@@ -78,7 +81,7 @@ _WORDS: Final[Mapping[str, frozenset[str]]] = {
     "groups": frozenset(("domain", "kind", "roles", "networks")),
     "users": frozenset(("domain", "email", "type", "status", "admin", "groups", "networks")),
     "objects": frozenset(("domain", "owner", "in")),
-    "acl": frozenset(("object", "to", "may", "propagates")),
+    "acl": frozenset(("object", "to", "may", "propagates", "until")),
     "shares": frozenset(("by", "of", "may", "until", "networks")),
 }
 """What may be said of each thing in the facts."""
@@ -348,11 +351,18 @@ def _networks(entry: Mapping[str, Any]) -> AllowList:
 
 def _object(key: ObjectKey, entry: Mapping[str, Any], first: str, acl: Any) -> ObjectRecord:  # noqa: ANN401 - YAML
     entries: dict[bool, dict[str, Permission]] = {False: {}, True: {}}
+    expiring: dict[str, tuple[Expiring, ...]] = {}
     for grant in acl:
-        if ObjectKey.parse(grant["object"]) == key:
-            kept = entries[bool(grant.get("propagates", False))]
-            for name in grant["may"]:
-                kept[grant["to"]] = kept.get(grant["to"], Permission.NONE) | Permission.named(name)
+        if ObjectKey.parse(grant["object"]) != key:
+            continue
+        to, propagates = grant["to"], bool(grant.get("propagates", False))
+        permissions = reduce(or_, map(Permission.named, grant["may"]), Permission.NONE)
+        if "until" in grant:
+            ending = Expiring(_zoned(grant["until"]), permissions, propagates)
+            expiring[to] = (*expiring.get(to, ()), ending)
+        else:
+            kept = entries[propagates]
+            kept[to] = kept.get(to, Permission.NONE) | permissions
     folder = key.folder()
     placed = tuple(ObjectKey.parse(name) for name in entry.get("in", ()))
     return ObjectRecord(
@@ -363,4 +373,12 @@ def _object(key: ObjectKey, entry: Mapping[str, Any], first: str, acl: Any) -> O
         parents=(folder, *placed) if folder else placed,
         direct=entries[False],
         propagating=entries[True],
+        expiring=expiring,
     )
+
+
+def _zoned(time: object) -> datetime:
+    """Returns a time as written; raises ValueError if it has no zone, and so is none."""
+    if not isinstance(time, datetime) or time.utcoffset() is None:
+        raise ValueError(f"`until: {time}` is no time: write 2026-01-15T18:00:00Z")
+    return time

@@ -19,6 +19,7 @@ from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
 from gateway.inbound import Bounds
+from gateway.jobs import Jobs
 from gateway.limits import Rates
 from gateway.management.tally import Tally
 from gateway.reasons import Reason
@@ -120,6 +121,9 @@ class Worker:
                 stack.push_async_callback(self.upstreams[name].close)
             stack.push_async_callback(_stopped, asyncio.create_task(self._write_uses()))
             stack.push_async_callback(self._flush_uses)
+            jobs = Jobs(self.store)
+            jobs.start()
+            stack.push_async_callback(jobs.stop)
             self.policies = Watcher(gate, opening, self._adopt)
             self.policies.start()
             stack.push_async_callback(self.policies.stop)

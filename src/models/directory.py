@@ -12,6 +12,7 @@ from models.columns import is_storable
 from models.records import GroupKind, ObjectKey, RoleModel
 from models.tables import (
     AclEntry,
+    AclJob,
     Application,
     Group,
     GroupRole,
@@ -193,10 +194,15 @@ def list_parents(session: Session, key: ObjectKey) -> Sequence[ObjectKey]:
 
 
 def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
-    """Returns the ACL entries on an object itself, by principal."""
+    """Returns the ACL entries on an object itself, by principal; those that expired too, while nobody has cleared them away."""
     entries = select(AclEntry).where(AclEntry.object_type == key.type, AclEntry.object_id == key.id)
-    order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates)
+    order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates, AclEntry.expires.desc())
     return session.scalars(entries.order_by(*order)).all()
+
+
+def list_jobs(session: Session) -> Sequence[AclJob]:
+    """Returns the jobs that apply entries to content, newest first, those that have ended too."""
+    return session.scalars(select(AclJob).order_by(AclJob.created.desc(), AclJob.id)).all()
 
 
 def list_networks(session: Session, domain_id: str) -> Sequence[Network]:

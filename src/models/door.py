@@ -2,7 +2,7 @@
 
 Rules:
 
-1. Rows are changed through mapped objects only. A statement that is not a SELECT and does not come from a flush is
+1. Rows are changed through mapped objects only. A statement that is neither a SELECT nor a savepoint and does not come from a flush is
    refused: it would change facts that no cache hears of.
 2. Each flush adds what its rows touch, by `__facts__` (`models.tables`, rule 1).
 3. The revision and its log row are written last, in the same transaction.
@@ -30,6 +30,8 @@ LOG_KEPT = 10_000
 """Commits that stay in the log; who has heard of none for longer forgets everything."""
 
 _FREE = "mediagate.free"
+_HARMLESS = ("SELECT", "BEGIN", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+"""What changes no row. A savepoint undoes what flushes have written; what they touched stays noted, which is only too much."""
 
 
 class WriteSession(Session):
@@ -80,7 +82,7 @@ def guard(engine: Engine) -> None:
 
 
 def _refuse_bypass(connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
-    if connection.info.get(_FREE) or statement.startswith(("SELECT", "BEGIN")):
+    if connection.info.get(_FREE) or statement.startswith(_HARMLESS):
         return
     word = statement.split(maxsplit=1)[0]
     raise StoreError(f"`{word}` past the unit of work is refused: change mapped objects, in `Store.write`")

@@ -23,6 +23,7 @@ from models.records import (
     MAX_ANCESTORS,
     AllowListRule,
     DomainRecord,
+    Expiring,
     GroupKind,
     GroupRecord,
     ObjectKey,
@@ -35,6 +36,7 @@ from models.records import (
     UserRecord,
 )
 from models.tables import (
+    NEVER,
     AclEntry,
     Group,
     GroupRole,
@@ -308,9 +310,17 @@ def _load_objects(connection: Connection, asked: set[ObjectKey], records: dict[s
         for row in _object_rows(connection, select(Object), Object.type, Object.id, parents)
     }
     grants: tuple[dict[ObjectKey, dict[str, Permission]], ...] = (defaultdict(dict), defaultdict(dict))
+    expiring: dict[ObjectKey, dict[str, tuple[Expiring, ...]]] = defaultdict(dict)
     for row in _object_rows(connection, select(AclEntry), AclEntry.object_type, AclEntry.object_id, parents):
-        key = ObjectKey(row.object_type, row.object_id)
-        grants[row.propagates][key][f"{row.principal_kind.value}:{row.principal_id}"] = row.permissions
+        key, principal = (
+            ObjectKey(row.object_type, row.object_id),
+            f"{row.principal_kind.value}:{row.principal_id}",
+        )
+        if row.expires == NEVER:
+            grants[row.propagates][key][principal] = row.permissions
+        else:
+            entry = Expiring(row.expires, row.permissions, row.propagates)
+            expiring[key][principal] = tuple(sorted((*expiring[key].get(principal, ()), entry)))
     closing = select(Hold).where(Hold.closes)
     held = {
         ObjectKey(row.object_type, row.object_id)
@@ -330,6 +340,7 @@ def _load_objects(connection: Connection, asked: set[ObjectKey], records: dict[s
             direct=grants[False].get(key, {}),
             propagating=grants[True].get(key, {}),
             held=key in held,
+            expiring=expiring.get(key, {}),
         )
 
 

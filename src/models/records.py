@@ -10,6 +10,8 @@ Rules:
    processor holds waits for each value that it touches.
 3. Entries only grant; there is no negative entry (seed: "Negative ACLs"). An entry that propagates holds on the object
    itself and on its content at any depth; one that does not, on the object alone (seed: "Inherited Access Control").
+   An entry that expires stands apart from those that last, with its end: whether it still holds is asked with the
+   clock of the question, and so no record and nothing remembered depends on the time.
 4. A fact that is not at hand raises `MissingFactError`; whoever asked loads it and asks again. A fact known not to exist is None.
 
 What may be asked of them stands in `models.vocabulary`.
@@ -313,7 +315,16 @@ class ShareRecord:
         object.__setattr__(self, "owner_fact", f"user:{self.owner_id}")
 
 
+class Expiring(NamedTuple):
+    """An entry with an end: it holds before `expires`, and from then on no longer."""
+
+    expires: datetime
+    permissions: Permission
+    propagates: bool
+
+
 _NO_ENTRIES: Mapping[str, Permission] = {}
+_NONE_EXPIRES: Mapping[str, tuple[Expiring, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +336,7 @@ class ObjectRecord:
         parents: collections and folder that it stands in, one level up.
         direct: principal (`user:ID`, `group:ID`) → permissions of entries that stay here.
         propagating: the same for entries that hold here and on all content.
+        expiring: principal → its entries of both kinds that have an end (rule 3); they are in neither of the two above.
         held: a deletion with an unknown outcome closes it to all (DESIGN, "Effects").
         parent_facts: the keys of the parents' records.
     """
@@ -337,6 +349,7 @@ class ObjectRecord:
     direct: Mapping[str, Permission] = field(default_factory=dict)
     propagating: Mapping[str, Permission] = field(default_factory=dict)
     held: bool = False
+    expiring: Mapping[str, tuple[Expiring, ...]] = field(default_factory=dict)
     parent_facts: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -345,6 +358,8 @@ class ObjectRecord:
             object.__setattr__(self, "domain_id", sys.intern(self.domain_id))
         object.__setattr__(self, "direct", _shared(self.direct))
         object.__setattr__(self, "propagating", _shared(self.propagating))
+        ending = {sys.intern(name): held for name, held in self.expiring.items()}
+        object.__setattr__(self, "expiring", ending or _NONE_EXPIRES)
 
 
 Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ShareRecord | ObjectRecord
@@ -362,6 +377,19 @@ class FactBoundError(Exception):
     """A question met a bound on hostile structure; the decision is refused as a policy error."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a collection and all above it grant to their content, by principal.
+
+    Attributes:
+        lasting: permissions without an end.
+        expiring: entries with one.
+    """
+
+    lasting: Mapping[str, int]
+    expiring: Mapping[str, tuple[Expiring, ...]]
+
+
 class Facts(Protocol):
     """Records of one revision, by key."""
 
@@ -373,10 +401,10 @@ class Facts(Protocol):
         """
         ...
 
-    def reach(self, key: str, /) -> Mapping[str, int]:
-        """Returns what the object with this key and everything above it grant to their content, by principal.
+    def reach(self, key: str, /) -> Reach:
+        """Returns what the object with this key and everything above it grant to their content.
 
-        Whoever keeps facts may remember it for as long as none of them changes.
+        Whoever keeps facts may remember it for as long as none of them changes, whatever time it is (rule 3).
 
         Raises:
             MissingFactError: a fact above is not at hand.
@@ -385,16 +413,19 @@ class Facts(Protocol):
         return reach_from(self, key)[0]
 
 
-def reach_from(facts: Facts, start: str) -> tuple[Mapping[str, int], set[str]]:
+def reach_from(facts: Facts, start: str) -> tuple[Reach, set[str]]:
     """Returns what `Facts.reach` says, and the keys of all facts that it follows from."""
     waiting, seen = [start], {start}
     found: list[Mapping[str, Permission]] = []
+    ending: list[Mapping[str, tuple[Expiring, ...]]] = []
     for key in waiting:  # grows while it is walked
         record = facts.get(key)
         if not isinstance(record, ObjectRecord):
             continue
         if record.propagating:
             found.append(record.propagating)
+        if record.expiring:
+            ending.append(record.expiring)
         for parent in record.parent_facts:
             if parent not in seen:
                 seen.add(parent)
@@ -403,23 +434,38 @@ def reach_from(facts: Facts, start: str) -> tuple[Mapping[str, int], set[str]]:
             raise FactBoundError(
                 f"more than {MAX_ANCESTORS} ancestors above `{start.removeprefix('object:')}`"
             )
+    return Reach(_added_up(found), _passed_on(ending)), seen
+
+
+def _added_up(found: list[Mapping[str, Permission]]) -> Mapping[str, int]:
     if len(found) <= 1:
-        return found[0] if found else _NO_ENTRIES, seen
+        return found[0] if found else _NO_ENTRIES
     merged: dict[str, int] = {}
     for entries in found:
         for principal, held in entries.items():
             merged[principal] = merged.get(principal, 0) | int(held)
-    return merged, seen
+    return merged
+
+
+def _passed_on(found: list[Mapping[str, tuple[Expiring, ...]]]) -> Mapping[str, tuple[Expiring, ...]]:
+    """Returns those of the entries with an end that propagate."""
+    merged: dict[str, tuple[Expiring, ...]] = {}
+    for entries in found:
+        for principal, some in entries.items():
+            if passed := tuple(each for each in some if each.propagates):
+                merged[principal] = merged.get(principal, ()) + passed
+    return merged or _NONE_EXPIRES
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Where a permission comes from: the entry's object, its principal, and whether it was inherited."""
+    """Where a permission comes from: the entry's object, its principal, whether it was inherited, and its end if it has one."""
 
     on: ObjectKey
     principal: str
     permissions: Permission
     inherited: bool
+    expires: datetime | None = None
 
 
 def _shared(entries: Mapping[str, Permission]) -> Mapping[str, Permission]:

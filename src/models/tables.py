@@ -12,7 +12,7 @@ Rules:
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from string import Formatter
 from typing import Any, ClassVar
@@ -31,6 +31,9 @@ from models.records import (
     UserStatus,
     UserType,
 )
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""The end of an ACL entry that has none: the end is part of the entry's key, and a key holds no NULL."""
 
 
 class PrincipalKind(StrEnum):
@@ -52,6 +55,21 @@ class IntentState(StrEnum):
 
     OPEN = "open"
     UNKNOWN = "unknown"
+
+
+class AclMode(StrEnum):
+    """What becomes of entries that are there when others are set: APPEND adds, OVERWRITE replaces (`models.changes.bulk`)."""
+
+    OVERWRITE = "OVERWRITE"
+    APPEND = "APPEND"
+
+
+class JobState(StrEnum):
+    """How a job stands: OPEN while there is more to do."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Base(DeclarativeBase):
@@ -82,6 +100,8 @@ class Base(DeclarativeBase):
         PrincipalKind: choice(PrincipalKind),
         IntentKind: choice(IntentKind),
         IntentState: choice(IntentState),
+        AclMode: choice(AclMode),
+        JobState: choice(JobState),
     }
 
     def fact_keys(self) -> Iterator[str]:
@@ -109,6 +129,8 @@ class SystemDomain(Base):
     allow_list_enabled: Mapped[bool] = mapped_column(default=False)
     allow_list_rule: Mapped[AllowListRule] = mapped_column(default=AllowListRule.MOST_SPECIFIC)
     role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
+    max_propagating: Mapped[int] = mapped_column(default=1_000)
+    warn_above: Mapped[int] = mapped_column(default=1_000)
     support_until: Mapped[datetime | None]
     external_share: Mapped[bool] = mapped_column(default=True)
 
@@ -296,7 +318,7 @@ class Placement(Base):
 
 
 class AclEntry(Base):
-    """What one principal may do with an object and, if the entry propagates, with its content at any depth."""
+    """What one principal may do with an object and, if the entry propagates, with its content at any depth, until it expires."""
 
     __tablename__ = "acl_entries"
     __facts__ = ("object:{object_type}:{object_id}",)
@@ -307,6 +329,7 @@ class AclEntry(Base):
     principal_kind: Mapped[PrincipalKind] = mapped_column(primary_key=True)
     principal_id: Mapped[str] = mapped_column(primary_key=True)
     propagates: Mapped[bool] = mapped_column(primary_key=True)
+    expires: Mapped[datetime] = mapped_column(primary_key=True, default=NEVER)
     permissions: Mapped[Permission]
 
     @property
@@ -318,6 +341,41 @@ class AclEntry(Base):
     def principal(self) -> str:
         """The principal's name: `user:ID` or `group:ID`."""
         return f"{self.principal_kind.value}:{self.principal_id}"
+
+    @property
+    def end(self) -> datetime | None:
+        """When it expires; None if it does not."""
+        return None if self.expires == NEVER else self.expires
+
+
+class AclJob(Base):
+    """Entries that are being applied to the content of an object (`models.changes.jobs`); no decision depends on it."""
+
+    __tablename__ = "acl_jobs"
+    __facts__ = ()
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    principals: Mapped[list[str]]
+    permissions: Mapped[Permission]
+    expires: Mapped[datetime | None]
+    mode: Mapped[AclMode]
+    state: Mapped[JobState] = mapped_column(default=JobState.OPEN, index=True)
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    last_type: Mapped[str | None]
+    last_id: Mapped[str | None]
+    holder: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    created: Mapped[datetime]
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object whose content is visited."""
+        return ObjectKey(self.object_type, self.object_id)
 
 
 class Network(Base):

@@ -20,6 +20,7 @@ from models.records import (
     PERMISSION_NAMES,
     DomainRecord,
     DomainStatus,
+    Expiring,
     FactBoundError,
     Facts,
     Grant,
@@ -227,10 +228,12 @@ class Resource(msgspec.Struct, eq=False, gc=False):
     Attributes:
         facts: where records are found.
         key: the object's name, for facts, not for policies; None stands for the caller's own domain.
+        now: the time of the decision, at which an entry has expired or not; with a zone.
     """
 
     facts: Facts
     key: ObjectKey | None
+    now: datetime
     _record: ObjectRecord | None = None
     _home: ObjectRecord | None = None
 
@@ -285,8 +288,10 @@ class Resource(msgspec.Struct, eq=False, gc=False):
         if record is None or subject.user is None:
             return False
         principals = subject.user.principals
-        return (bool(record.direct) and _granted(record.direct, wanted, principals)) or (
-            bool(record.propagating) and _granted(record.propagating, wanted, principals)
+        return (
+            (bool(record.direct) and _granted(record.direct, wanted, principals))
+            or (bool(record.propagating) and _granted(record.propagating, wanted, principals))
+            or (bool(record.expiring) and _granted_at(self.now, record.expiring, wanted, principals))
         )
 
     def inherits(self, permission: str, subject: Subject) -> bool:
@@ -298,7 +303,9 @@ class Resource(msgspec.Struct, eq=False, gc=False):
         principals = subject.user.principals
         for parent in record.parent_facts:
             reach = self.facts.reach(parent)
-            if reach and _granted(reach, wanted, principals):
+            if reach.lasting and _granted(reach.lasting, wanted, principals):
+                return True
+            if reach.expiring and _granted_at(self.now, reach.expiring, wanted, principals):
                 return True
         return False
 
@@ -313,7 +320,7 @@ class Resource(msgspec.Struct, eq=False, gc=False):
         return False
 
     def grants_of(self, permission: str, subject: Subject) -> tuple[Grant, ...]:
-        """Returns every entry that grants `permission`, own before inherited; for `explain`, not for policies."""
+        """Returns every entry that grants `permission` now, own before inherited; for `explain`, not for policies."""
         wanted = Permission.named(permission)
         found = (*self._own(subject), *self._inherited(subject))
         return tuple(grant for grant in found if grant.permissions & wanted)
@@ -354,6 +361,9 @@ class Resource(msgspec.Struct, eq=False, gc=False):
             permissions = record.direct.get(principal, Permission.NONE)
             if both := permissions | record.propagating.get(principal, Permission.NONE):
                 yield Grant(record.key, principal, both, inherited=False)
+            for each in record.expiring.get(principal, ()):
+                if self.now < each.expires:
+                    yield Grant(record.key, principal, each.permissions, False, each.expires)
 
     def _inherited(self, subject: Subject) -> Iterator[Grant]:
         record = self._found()
@@ -361,6 +371,9 @@ class Resource(msgspec.Struct, eq=False, gc=False):
             for principal in subject.principals:
                 if permissions := above.propagating.get(principal, Permission.NONE):
                     yield Grant(above.key, principal, permissions, inherited=True)
+                for each in above.expiring.get(principal, ()):
+                    if each.propagates and self.now < each.expires:
+                        yield Grant(above.key, principal, each.permissions, True, each.expires)
 
     def _ancestors(self, record: ObjectRecord) -> Iterator[ObjectRecord]:
         """Yields what contains the object of `record`, nearest first, each once (several ways may lead there)."""
@@ -388,4 +401,17 @@ def _granted(entries: Mapping[str, int], wanted: int, principals: tuple[str, ...
         held = entries.get(principal)
         if held is not None and int.__and__(held, wanted):
             return True
+    return False
+
+
+def _granted_at(
+    now: datetime, entries: Mapping[str, tuple[Expiring, ...]], wanted: int, principals: tuple[str, ...]
+) -> bool:
+    """Tells whether an entry of one of the principals has the permission and has not expired."""
+    if entries.keys().isdisjoint(principals):
+        return False
+    for principal in principals:
+        for expires, held, _ in entries.get(principal, ()):
+            if now < expires and int.__and__(held, wanted):
+                return True
     return False

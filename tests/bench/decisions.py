@@ -6,7 +6,7 @@ disturbs all. Every engine is given the same facts, in the form in which it is f
 - `gateway_us`: `Policy.decide` on a question about records in memory. One walk in 1,000 is decided again by strict Oso.
 - `oso_us`: the meaning that the tree remembers, asked of Oso each time: the gates in order, then the permits.
 - `casbin_us`: `Enforcer.enforce` of PyCasbin with roles for users and for resources, kept in memory. It models groups,
-  entries, inheritance and the admin; not the seven gates, not entries that stay on one object, no reasons.
+  entries, inheritance and the admin; not the nine gates, not entries that stay on one object, no reasons.
 - `cedarpy_us`: `is_authorized` of Cedar with policies and entities parsed beforehand. It models what we do, the gates
   included (`forbid unless`), but gives no order and no reason; the admitted networks are on the request's side.
 """
@@ -14,7 +14,7 @@ disturbs all. Every engine is given the same facts, in the form in which it is f
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from models.records import (
     ObjectKey,
     ObjectRecord,
     Permission,
+    Reach,
     Record,
     UserRecord,
     UserType,
@@ -50,9 +51,9 @@ class Known(Facts):
     """Records in memory, for both engines alike; what is above a collection is remembered, as the facts keeper does."""
 
     records: dict[str, Record] = field(default_factory=dict)
-    reached: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    reached: dict[str, Reach] = field(default_factory=dict)
 
-    def reach(self, key: str) -> Mapping[str, int]:
+    def reach(self, key: str) -> Reach:
         """Returns what the object and everything above it grant to their content."""
         if key not in self.reached:
             self.reached[key] = super().reach(key)
@@ -103,7 +104,7 @@ def question(world: Facts, who: str, asset: str) -> Question:
         raise LookupError(who)  # noqa: TRY004 - there is no such user
     request = Request(canonical_address("10.0.0.1"), datetime.now(UTC), roles=(ROLE,))
     subject = Subject(world, user, read_role_floor(POLICIES))
-    return Question(subject, "read", Resource(world, ObjectKey("asset", asset)), request)
+    return Question(subject, "read", Resource(world, ObjectKey("asset", asset), request.now), request)
 
 
 CASBIN_MODEL = """

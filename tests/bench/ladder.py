@@ -34,7 +34,7 @@ class Extent:
     held_seconds: float
 
 
-FULL = Extent(users=10_000, objects=100_000, rounds=5, seconds=5, held_seconds=10)
+FULL = Extent(users=10_000, objects=100_000, rounds=3, seconds=3, held_seconds=5)
 QUICK = Extent(users=500, objects=5_000, rounds=1, seconds=1, held_seconds=2)
 
 

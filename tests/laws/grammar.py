@@ -20,6 +20,7 @@ from models.networks import AllowList, canonical_address
 from models.records import (
     DomainRecord,
     DomainStatus,
+    Expiring,
     GroupRecord,
     MissingFactError,
     ObjectKey,
@@ -283,6 +284,7 @@ def record_of(drawn: Random, key: str) -> Record:
         direct=_entries(drawn),
         propagating=_entries(drawn),
         held=drawn.random() < 0.1,
+        expiring=_expiring(drawn),
     )
 
 
@@ -317,7 +319,7 @@ def question_in(drawn: Random, world: World) -> Question:
         if isinstance(user, UserRecord)
         else Subject(world, None, FLOOR, drawn.choice(("", "support"))),
         drawn.choice(ACTIONS),
-        Resource(world, drawn.choice(ASKED)),
+        Resource(world, drawn.choice(ASKED), request.now),
         request,
     )
 
@@ -356,6 +358,18 @@ def _entries(drawn: Random) -> dict[str, Permission]:
     return {
         principal: Permission(drawn.randint(1, 15))
         for principal in drawn.sample(principals, drawn.choice((0, 0, 1, 2)))
+    }
+
+
+def _expiring(drawn: Random) -> dict[str, tuple[Expiring, ...]]:
+    """Returns entries that end at some hour of the day of the questions."""
+    return {
+        principal: (
+            Expiring(
+                datetime(2026, 1, 15, drawn.randrange(24), tzinfo=UTC), permissions, drawn.random() < 0.5
+            ),
+        )
+        for principal, permissions in _entries(drawn).items()
     }
 
 

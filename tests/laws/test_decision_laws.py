@@ -53,13 +53,15 @@ LINES: tuple[Any, ...] = (
 )
 
 
+TIMES = tuple(datetime(2026, 1, 15, hour, tzinfo=UTC) for hour in (11, 12, 13))
 ENTRIES = st.fixed_dictionaries(
     {
         "object": st.sampled_from(OBJECTS),
         "to": st.sampled_from([f"user:{user}" for user in USERS] + [f"group:{group}" for group in GROUPS]),
         "may": st.lists(st.sampled_from(("read", "write", "delete", "change-acl")), unique=True, min_size=1),
         "propagates": st.booleans(),
-    }
+    },
+    optional={"until": st.sampled_from(TIMES)},
 )
 
 
@@ -129,7 +131,12 @@ CASES = st.fixed_dictionaries(
         "roles": some(ROLES),
         "from": st.sampled_from(ADDRESSES),
     },
-    optional={"what": st.sampled_from(ASKED), "open": st.just(value=True), "app": st.just("other")},
+    optional={
+        "what": st.sampled_from(ASKED),
+        "open": st.just(value=True),
+        "app": st.just("other"),
+        "at": st.sampled_from(TIMES),
+    },
 )
 
 LAWS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -147,7 +154,7 @@ def decide(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> tuple
     asked = scenario.cases[0]
     subject = scenario.subject(asked, FLOOR)
     decision = policy.decide(
-        Question(subject, asked.does, Resource(scenario.facts, asked.what), asked.request())
+        Question(subject, asked.does, Resource(scenario.facts, asked.what, asked.at), asked.request())
     )
     return decision.allowed, str(decision.reason)
 
@@ -183,6 +190,30 @@ def test_adding_a_grant_never_removes_access(
     more = {**world, "acl": [*world["acl"], extra]}
 
     assert not decide(policy, world, case)[0] or decide(policy, more, case)[0]
+
+
+@LAWS
+@given(world=worlds(), case=CASES, entry=ENTRIES, until=st.sampled_from(TIMES), at=st.sampled_from(TIMES))
+def test_an_entry_that_expires_lasts_until_then_and_is_gone_from_then_on(
+    policy: Policy,
+    world: dict[str, Any],
+    case: dict[str, Any],
+    entry: dict[str, Any],
+    until: datetime,
+    at: datetime,
+) -> None:
+    """Before its end an entry is worth one without an end; from the very moment of its end it is worth nothing."""
+    who = case["who"] if case["who"] in USERS else USERS[0]
+    lasting = {"object": entry["object"], "to": f"user:{who}", "may": entry["may"], "propagates": True}
+    expiring = {**lasting, "until": until}
+    world = {**world, "domains": {"home": {}, "away": {}}, "users": {**world["users"], who: {}}}
+    case = {**case, "who": who, "does": entry["may"][0], "roles": [], "at": at}
+
+    with_it = decide(policy, {**world, "acl": [*world["acl"], expiring]}, case)
+
+    assert with_it == decide(
+        policy, {**world, "acl": [*world["acl"], *([lasting] if at < until else [])]}, case
+    )
 
 
 @LAWS
@@ -277,7 +308,8 @@ def test_a_share_that_is_over_or_switched_off_gives_nothing(
 ) -> None:
     """At its end and with the domain's switch off, whatever the share gave is refused."""
     asked = {**case, "who": who, "open": False}
-    over = {**world, "shares": {name: {**each, "until": NOON} for name, each in world["shares"].items()}}
+    end = asked.get("at", NOON)
+    over = {**world, "shares": {name: {**each, "until": end} for name, each in world["shares"].items()}}
     closed = {name: {**each, "external_share": False} for name, each in world["domains"].items()}
 
     assert decide(policy, over, asked) == (False, "share-off")

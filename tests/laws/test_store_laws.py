@@ -58,6 +58,10 @@ def examples(share: float) -> settings:
     return settings(max_examples=int(settings().max_examples * share))
 
 
+ERA = datetime(2999, 1, 1, tzinfo=UTC)
+"""Around here entries end, so that they are there as long as a test runs."""
+
+
 def pick(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     """Returns one of `values`."""
     return st.sampled_from(values)
@@ -80,6 +84,12 @@ def issue(session: Session, user_id: str, *, soon: bool) -> None:
     """Issues a token for the application of `d0`."""
     expires = datetime.now(UTC) + timedelta(hours=1) if soon else None
     changes.issue_token(session, user_id, "app-d0", expires=expires)
+
+
+def grant_for(session: Session, key: ObjectKey, principal: str, permissions: Permission, days: int) -> None:
+    """Grants something for some days; both kinds of entry, by turns."""
+    end = ERA + timedelta(days=days)
+    changes.grant(session, key, principal, permissions, propagates=days > 1, expires=end)
 
 
 def begin(session: Session, kind: IntentKind, key: ObjectKey) -> None:
@@ -135,6 +145,14 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
     call(changes.grant, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission), propagates=True),
     call(
         changes.grant, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission), propagates=False
+    ),
+    call(grant_for, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission), st.integers(1, 3)),
+    call(
+        changes.set_entries,
+        st.lists(pick(OBJECTS), max_size=3),
+        st.lists(pick(PRINCIPALS), max_size=2),
+        st.builds(changes.Terms, st.integers(0, 15).map(Permission), st.booleans()),
+        pick(tuple(changes.AclMode)),
     ),
     call(changes.revoke, pick(OBJECTS), pick(PRINCIPALS), st.integers(1, 15).map(Permission)),
     call(changes.allow_network, pick(DOMAINS), pick(NETWORKS)),
@@ -268,8 +286,10 @@ def test_a_closure_is_what_a_plain_walk_finds(
     with store.read() as session:
         placements = [(row.child, row.parent) for row in session.query(Placement)]
         registered = {row.key for row in session.query(Object)}
-        entries = {
-            (row.key, row.principal, row.propagates): row.permissions for row in session.query(AclEntry)
+        rows = session.query(AclEntry).all()
+        entries = {(row.key, row.principal, row.propagates): row.permissions for row in rows if not row.end}
+        ending = {
+            (row.key, row.principal, row.end, row.permissions, row.propagates) for row in rows if row.end
         }
         held = {row.key for row in session.query(Hold) if row.closes}
     for asked in (*OBJECTS, ObjectKey("file", "/a/b/c/d")):
@@ -293,6 +313,8 @@ def test_a_closure_is_what_a_plain_walk_finds(
             assert set(found.parents) == {p for c, p in placements if c == key} | ({key.folder()} - {None})
             assert found.direct == {p: flags for (k, p, on), flags in entries.items() if k == key and not on}
             assert found.propagating == {p: flags for (k, p, on), flags in entries.items() if k == key and on}
+            expiring = {(key, p, *each) for p, some in found.expiring.items() for each in some}
+            assert expiring == {each for each in ending if each[0] == key}
 
 
 @examples(0.625)
@@ -362,7 +384,8 @@ def rights(store: Store) -> set[tuple[ObjectKey, str]]:
         (key, name)
         for key in OBJECTS
         for name in names
-        if Resource(facts, key).grants(name, subject) or Resource(facts, key).inherits(name, subject)
+        if (resource := Resource(facts, key, datetime.now(UTC))).grants(name, subject)
+        or resource.inherits(name, subject)
     }
 
 
@@ -441,6 +464,6 @@ def test_a_propagating_entry_reaches_every_depth(shared: Shared, depth: int, wid
     facts = Loaded(store)
     user = facts.get("user:u0")
     assert isinstance(user, UserRecord)
-    resource = Resource(facts, leaf)
+    resource = Resource(facts, leaf, datetime.now(UTC))
     assert resource.inherits("read", Subject(facts, user, {}))
     assert not resource.inherits("write", Subject(facts, user, {}))

@@ -34,6 +34,15 @@ from recorder import Recorder, recording
 
 SCENARIOS = read_scenarios(POLICIES, read_roles(POLICIES))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+OTHERS = sorted(
+    {
+        case.what.type
+        for scenario in SCENARIOS
+        for case in scenario.cases
+        if case.what and case.what.type not in ("asset", "collection", "file")
+    }
+)
+"""The types of objects that scenarios name besides assets, collections and files."""
 TOML = """
 [upstreams.recorder]
 url = "{backend}"
@@ -65,8 +74,7 @@ def route_map(kinds: dict[tuple[str, tuple[str, ...], str, bool], int]) -> str:
         "objects:",
         "  asset: {id: opaque}",
         "  collection: {id: opaque}",
-        "  metadata_view: {id: opaque}",
-        "  storage: {id: opaque}",
+        *(f"  {type_}: {{id: opaque}}" for type_ in OTHERS),
         "  file: {id: path, trailing_slash: same, letter_case: exact, unicode: exact}",
         "routes:",
     ]
@@ -215,6 +223,7 @@ class Scenery:
                 principal_kind=tables.PrincipalKind(kind),
                 principal_id=self.at + name,
                 propagates=entry.get("propagates", False),
+                expires=entry.get("until", tables.NEVER),
                 permissions=permissions,
             )
         )

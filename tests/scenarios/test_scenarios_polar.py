@@ -36,7 +36,7 @@ def loaded_policy() -> Policy:
 
 def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Question:
     """Returns what a case puts to the policy."""
-    resource = Resource(scenario.facts, case.what)
+    resource = Resource(scenario.facts, case.what, case.at)
     return Question(scenario.subject(case, floor), case.does, resource, case.request())
 
 

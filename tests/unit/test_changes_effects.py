@@ -105,7 +105,7 @@ def test_overwriting_does_not_change_the_owner(cast: Store) -> None:
 
 
 def test_a_creation_settles_whatever_became_of_the_facts(cast: Store) -> None:
-    """A parent that is gone, an owner who is deleted or a malformed id is left out; the rest is taken up."""
+    """A parent that is gone, or is the object itself, an owner who is deleted or a malformed id is left out; the rest is taken up."""
     new, other = ObjectKey("asset", "new"), ObjectKey("asset", "other")
     with change(cast) as session:
         changes.create_user(session, "main", "c@x", id_="cia")
@@ -118,13 +118,13 @@ def test_a_creation_settles_whatever_became_of_the_facts(cast: Store) -> None:
             session,
             intent.id,
             [
-                Created(new, "ben", (SUB, TOP)),
+                Created(new, "ben", (SUB, TOP, new)),
                 Created(other, "cia"),
                 Created(ObjectKey("asset", "a\0"), "ben"),
             ],
         )
     assert settled.registered == (new,)
-    assert [key for key, _ in settled.left_out] == [SUB, other, ("asset", "a\0")]
+    assert [key for key, _ in settled.left_out] == [SUB, new, other, ("asset", "a\0")]
     assert record(cast, new.fact).parents == (TOP,)  # type: ignore[union-attr]
 
 

@@ -39,7 +39,13 @@ def test_inherited_grant_is_traced_to_its_entry(mediagate: CommandLine) -> None:
     assert document["reason"] == "inherited-acl"
     assert document["rule"].startswith("permits.polar:")
     assert document["grants"] == [
-        {"permission": "read", "to": "group:editors", "on": "collection:news", "inherited": True}
+        {
+            "permission": "read",
+            "to": "group:editors",
+            "on": "collection:news",
+            "inherited": True,
+            "expires": None,
+        }
     ]
 
 
@@ -69,6 +75,23 @@ def test_refusal_has_the_precise_reason_and_code_1(
 
     assert (document["allowed"], document["reason"]) == (False, reason)
     assert document["says"]
+
+
+def test_an_entry_with_an_end_is_shown_until_then(mediagate: CommandLine) -> None:
+    """`--at` asks before and after the end; the entry is named with its end, and afterwards not at all."""
+    mediagate.ok("grant", STAN, "delete", "collection:news", "--propagate", "--until", "2999-01-01T00:00Z")
+    ask = (STAN, "delete", "asset:42")
+
+    before = explained(mediagate, *ask, "--at", "2998-12-31T23:59:59Z", code=0)
+    after = explained(mediagate, *ask, "--at", "2999-01-01T00:00:00Z", code=1)
+
+    assert [
+        (grant["on"], grant["expires"]) for grant in before["grants"] if grant["permission"] == "delete"
+    ] == [("collection:news", "2999-01-01T00:00:00+00:00")]
+    assert (after["reason"], [each for each in after["grants"] if each["permission"] == "delete"]) == (
+        "no-grant",
+        [],
+    )
 
 
 def test_address_is_part_of_the_question(mediagate: CommandLine) -> None:

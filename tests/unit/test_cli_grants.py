@@ -89,6 +89,51 @@ def test_propagating_entry_stands_beside_the_other(mediagate: CommandLine) -> No
     ]
 
 
+def test_an_entry_may_end(mediagate: CommandLine) -> None:
+    """By a span or a time; to grant for longer is to grant anew, and the list shows each end."""
+    said = mediagate.ok("grant", STAN, "read", "asset:42", "--until", "2999-01-31T18:00+01:00")
+    assert said == f"user:{STAN} may now read asset:42 until 2999-01-31 17:00Z\n"
+
+    assert mediagate.ok("grant", STAN, "read", "asset:42", "--until", "7d") == (
+        "granted already: nothing to change\n"
+    )
+    mediagate.ok("grant", STAN, "read,write", "asset:42", "--until", "2999-02-01T00:00Z")
+    shown = mediagate.json("object", "show", "asset:42")["entries"]
+    assert [(each["permissions"], each["expires"]) for each in shown] == [
+        (["read", "write"], "2999-02-01T00:00:00+00:00")
+    ]
+
+
+def test_what_reaches_far_warns(mediagate: CommandLine) -> None:
+    """Write over more objects than the domain says is granted with a warning; a collection too many is refused."""
+    said = mediagate.ok(
+        "domain", "set", "default", "--warn-above", "0", "--max-propagating", "1"
+    ).splitlines()
+    assert said == [
+        "at most 1 collections of domain default have entries that propagate",
+        "write or delete over more than 0 objects of domain default warns",
+    ]
+    said = mediagate.ok("grant", "editors", "read,write", "collection:news", "--propagate").splitlines()
+    assert said[1] == "warning: write on `collection:news` holds on more than 0 objects that stand in it"
+    mediagate.ok("collection", "add", "collection:old")
+
+    assert "have entries that propagate" in mediagate.fails(
+        "grant", STAN, "read", "collection:old", "--propagate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("soon", "is no end"), ("2020-01-01T00:00Z", "is over"), ("0d", "is no end")]
+)
+def test_an_end_must_be_one(mediagate: CommandLine, end: str, said: str) -> None:
+    """What is no time to come is refused, and nothing is granted."""
+    told = mediagate("grant", STAN, "read", "asset:42", "--until", end)
+
+    assert told.code != 0
+    assert said in " ".join(told.err.split())
+    assert entries(mediagate, "asset:42") == []
+
+
 def test_revoking_takes_back_what_is_named(mediagate: CommandLine) -> None:
     """Without a choice both entries lose it, with one only that."""
     for propagate in ((), ("--propagate",)):

@@ -55,6 +55,18 @@ def test_a_change_past_the_unit_of_work_is_refused(cast: Store, bypass: Callable
     assert rows(cast) == before
 
 
+def test_a_savepoint_undoes_what_was_written_since(cast: Store) -> None:
+    """A part of a commit can be given up; what it touched is named all the same, which costs a look and no truth."""
+    since, before = revision(cast), rows(cast)["objects"]
+    with change(cast) as session:
+        with session.begin_nested() as part:
+            changes.register_object(session, ObjectKey("asset", "gone"), "main")
+            part.rollback()
+        changes.create_group(session, "main", "stays", id_="stays")
+    assert rows(cast)["objects"] == before
+    assert touched(cast, since) >= {"group:stays"}
+
+
 def test_committing_the_session_does_not_end_the_write(cast: Store) -> None:
     """Only leaving the block commits: `session.commit` inside it leaves the revision to the door."""
     before = revision(cast)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
 from gateway.reasons import Reason
-from models.records import DomainRecord, ObjectKey, ObjectRecord, Permission, Record
+from models.records import DomainRecord, Expiring, ObjectKey, ObjectRecord, Permission, Record, UserRecord
 from models.store import Batch, Mark, StoreUnavailableError
+from models.vocabulary import Resource, Subject
 
 T = TypeVar("T")
 
@@ -104,15 +106,35 @@ def test_what_is_inherited_is_remembered_until_a_fact_above_changes() -> None:
 
     async def work(kept: FactsKeeper) -> None:
         reach = await kept.ask(lambda: kept.reach(keys[0].fact))
-        assert reach == dict.fromkeys(("user:low", "user:middle", "user:top"), Permission.READ)
+        assert reach.lasting == dict.fromkeys(("user:low", "user:middle", "user:top"), Permission.READ)
         store.commit("a")
         assert await kept.ask(lambda: kept.reach(keys[0].fact)) is reach
         store.commit(keys[1].fact)
         store.truth[keys[1].fact] = ObjectRecord(keys[1])
         after = await kept.ask(lambda: kept.reach(keys[0].fact))
-        assert after == {"user:low": Permission.READ}
+        assert after.lasting == {"user:low": Permission.READ}
 
     run(store, work)
+
+
+def test_what_is_remembered_ends_with_the_clock() -> None:
+    """An inherited entry holds until its end and not a moment longer, though nothing is loaded or forgotten meanwhile."""
+    store, end = FakeStore(), datetime(2030, 1, 1, tzinfo=UTC)
+    top, clip = ObjectKey("collection", "top"), ObjectKey("asset", "clip")
+    entry = Expiring(end, Permission.READ, propagates=True)
+    store.truth[top.fact] = ObjectRecord(top, expiring={"user:kim": (entry,)})
+    store.truth[clip.fact] = ObjectRecord(clip, parents=(top,))
+
+    async def work(kept: FactsKeeper) -> list[bool]:
+        kim = Subject(kept, UserRecord("kim", "home"), {})
+        times = (end - timedelta(days=1), end - timedelta(microseconds=1), end, end + timedelta(days=1))
+        return [
+            await kept.ask(lambda now=now: Resource(kept, clip, now).inherits("read", kim))  # type: ignore[misc]
+            for now in times
+        ]
+
+    assert run(store, work) == [True, True, False, False]
+    assert len(store.loads) == 3  # the mark, the clip, the collection: none for the clock
 
 
 def test_what_does_not_exist_is_known_not_to() -> None:

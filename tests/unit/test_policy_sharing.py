@@ -34,7 +34,9 @@ def sharing(world: World) -> World:
 def visits(world: World, share: ShareRecord = SHARE, action: str = "read") -> Question:
     """Returns what a visitor of a share asks about the clip."""
     subject = Subject(world, None, FLOOR, share=share)
-    return Question(subject, action, Resource(world, CLIP), Request(canonical_address("10.0.0.1"), NOON))
+    return Question(
+        subject, action, Resource(world, CLIP, NOON), Request(canonical_address("10.0.0.1"), NOON)
+    )
 
 
 def test_a_visitor_is_allowed_what_the_sharer_is(policy: Policy) -> None:

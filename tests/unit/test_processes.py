@@ -171,17 +171,19 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_start_that_fails_is_given_up(tmp_path: Path) -> None:
-    """A worker that ends right after its start ends everything with code 1, however often it would be tried."""
+    """A worker that ends right after its start, and again in its place, ends everything with code 1, however often it would be tried."""
     with running(tmp_path, "fails", calm=20.0) as main:
         assert main.ends() == 1
-        assert len(main.noted("begun")) <= 2
+        assert len(main.noted("begun")) <= 4
 
 
 def test_a_worker_that_cannot_start_takes_the_others_along(tmp_path: Path) -> None:
-    """One that is killed within its start is a start that failed: those that run are not left behind."""
+    """One that is killed at once is replaced; killed again within its start it is a start that failed: those that run are not left behind."""
     with running(tmp_path, calm=20.0) as main:
-        first, _ = main.begins(2)
+        first, second = main.begins(2)
         os.kill(first, signal.SIGKILL)
+        (third,) = set(main.begins(3)) - {second}
+        os.kill(third, signal.SIGKILL)
 
         assert main.ends() == 1
 

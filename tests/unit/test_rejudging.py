@@ -25,10 +25,10 @@ from gateway.reasons import Reason
 from gateway.rejudging import ANYWAY, BATCH, Rejudging
 from gateway.settings.sections import LimitsSection
 from models.networks import NetworkSet
-from models.records import ObjectRecord, Record, TokenRecord, UserRecord, UserStatus
+from models.records import Expiring, ObjectRecord, Permission, Record, TokenRecord, UserRecord, UserStatus
 from models.store import Batch, Mark, StoreUnavailableError
 from policy_folders import policies_in
-from worlds import CLIP, studio
+from worlds import CLIP, TOP, studio
 
 ROWS = """upstream: media
 objects: {asset: {id: opaque}}
@@ -264,6 +264,28 @@ def test_expiry_alone_has_a_grace(run: Run, ago: float, revoked: bool, reasons: 
 
     assert desk.reasons == reasons
     assert [line["user"] for line in desk.lines] == ["kim"] * len(reasons)
+
+
+def test_an_entry_that_expires_ends_the_passage_by_the_clock(run: Run) -> None:
+    """Nothing is committed at the moment of its end: the turn that comes by time cuts what the entry let in, without any grace."""
+
+    async def work(desk: Desk) -> None:
+        end = datetime.now(UTC) + timedelta(seconds=0.5)
+        top = desk.store.truth[TOP.fact]
+        assert isinstance(top, ObjectRecord)
+        entry = Expiring(end, Permission.READ, propagates=True)
+        desk.store.commit(TOP.fact, replace(top, propagating={}, expiring={"group:crew": (entry,)}))
+        (one,) = await desk.enter()
+        loads = desk.store.loads
+        one.judged -= ANYWAY * 5.0 + 1
+        await desk.registry.round()
+        assert desk.cut == []
+        await asyncio.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
+        one.judged -= ANYWAY * 5.0 + 1
+        await desk.registry.round()
+        assert desk.store.loads == loads
+
+    assert run(work, rejudge_within=5, expiry_grace=60).reasons == [Reason.NO_GRANT]
 
 
 def test_within_the_grace_every_other_right_still_counts(run: Run) -> None:

@@ -15,7 +15,15 @@ from sqlalchemy import Connection, insert, inspect, text
 from models import changes, schema
 from models.networks import AllowList
 from models.published import latest_publication
-from models.records import DomainRecord, GroupRecord, TokenRecord
+from models.records import (
+    DomainRecord,
+    Expiring,
+    GroupRecord,
+    ObjectKey,
+    ObjectRecord,
+    Permission,
+    TokenRecord,
+)
 from models.store import Store, StoreError
 from models.tables import Base, Group, SystemDomain, User
 from stores import Databases, behind, change, opened, record, revision
@@ -147,11 +155,32 @@ def test_allow_lists_of_an_older_store_bind_as_before(bare_url: str, tmp_path: P
             changes.allow_network(session, "d", "10.3.0.0/16", user_id=user.id)
 
 
+def test_entries_of_an_older_store_last(bare_url: str, tmp_path: Path) -> None:
+    """An entry of the older schema has no end after the upgrade, and one with an end can stand beside it."""
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0005")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        row = text("INSERT INTO acl_entries VALUES ('asset', 'a', 'user', 'u', :no, 1)")
+        connection.execute(row, {"no": False})
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        with change(store) as session:
+            changes.create_user(session, "d", "u@x", id_="u")
+            key = changes.register_object(session, ObjectKey("asset", "a"), "d").key
+            end = datetime(2999, 1, 1, tzinfo=UTC)
+            changes.grant(session, key, "user:u", Permission.WRITE, propagates=False, expires=end)
+        found = record(store, "object:asset:a")
+        assert isinstance(found, ObjectRecord)
+        assert found.direct == {"user:u": Permission.READ}
+        assert found.expiring == {"user:u": (Expiring(end, Permission.WRITE, propagates=False),)}
+
+
 def test_tokens_of_an_older_store_stay_their_users(bare_url: str, tmp_path: Path) -> None:
     """A token of the older schema signs its user in, no domain lets support in, and support can have a token."""
     now = datetime.now(UTC)
     with behind(bare_url) as connection:
-        migrate_to(connection, "0005")
+        migrate_to(connection, "0007")
         connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
         values = {"id": "u", "domain_id": "d", "email": "u@x", "created": now, "modified": now}
         connection.execute(insert(User).values(values))

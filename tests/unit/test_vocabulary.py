@@ -80,7 +80,11 @@ def placed(key: ObjectKey, *parents: ObjectKey, **entries: Permission) -> Object
 def test_what_is_shown_of_them_holds_no_fact() -> None:
     """Oso writes what it was given into its errors, and those go to the audit."""
     facts = Known(placed(CLIP))
-    shown = [Subject(facts, ben("crew"), FLOOR), Resource(facts, CLIP), request("192.0.2.1", roles=("role",))]
+    shown = [
+        Subject(facts, ben("crew"), FLOOR),
+        Resource(facts, CLIP, NOON),
+        request("192.0.2.1", roles=("role",)),
+    ]
     assert not any(word in repr(shown) for word in ("ben", "crew", "clip", "192", "role"))
 
 
@@ -144,7 +148,7 @@ def test_an_object_is_open_to_support_while_its_domain_says_so() -> None:
     now = request("192.0.2.1")
 
     def is_open(domain: DomainRecord, key: ObjectKey | None = CLIP) -> bool:
-        return Resource(Known(clip, domain, gone=("object:asset:unknown",)), key).open_to_support(now)
+        return Resource(Known(clip, domain, gone=("object:asset:unknown",)), key, NOON).open_to_support(now)
 
     later = NOON + timedelta(seconds=1)
     assert is_open(DomainRecord("main", support_until=later))
@@ -353,7 +357,7 @@ def test_a_span_of_time_is_half_open_and_may_cross_midnight(
 
 def test_a_resource_without_a_key_is_the_callers_domain() -> None:
     """It exists, is of no type, and is shared with everyone who asks."""
-    own = Resource(Known(), None)
+    own = Resource(Known(), None, NOON)
     assert (own.is_domain(), own.exists(), own.shares_domain_with(asking(None)), own.is_held()) == (
         True,
         True,
@@ -372,13 +376,13 @@ def test_an_object_exists_if_registered_and_a_path_through_its_folder() -> None:
     facts = Known(
         ObjectRecord(file, parents=(folder,)), placed(folder, root), ObjectRecord(root), gone=(CLIP.fact,)
     )
-    assert Resource(facts, file).exists()
-    assert Resource(facts, file).shares_domain_with(asking(ben()))
-    assert not Resource(facts, file).shares_domain_with(asking(UserRecord("zoe", "other")))
-    assert not Resource(facts, file).shares_domain_with(asking(None))
+    assert Resource(facts, file, NOON).exists()
+    assert Resource(facts, file, NOON).shares_domain_with(asking(ben()))
+    assert not Resource(facts, file, NOON).shares_domain_with(asking(UserRecord("zoe", "other")))
+    assert not Resource(facts, file, NOON).shares_domain_with(asking(None))
     for unknown in (root, CLIP):
-        assert not Resource(facts, unknown).exists()
-        assert not Resource(facts, unknown).shares_domain_with(asking(ben()))
+        assert not Resource(facts, unknown, NOON).exists()
+        assert not Resource(facts, unknown, NOON).shares_domain_with(asking(ben()))
 
 
 def test_the_owner_is_who_made_the_object_itself() -> None:
@@ -386,16 +390,16 @@ def test_the_owner_is_who_made_the_object_itself() -> None:
     folder, file = ObjectKey("file", "/a"), ObjectKey("file", "/a/b")
     facts = Known(placed(folder), ObjectRecord(file, parents=(folder,)))
     ada = asking(UserRecord("ada", "main"))
-    assert Resource(facts, folder).owned_by(ada)
-    assert not Resource(facts, folder).owned_by(asking(ben()))
-    assert not Resource(facts, file).owned_by(ada)
-    assert not Resource(facts, file).owned_by(asking(None))
+    assert Resource(facts, folder, NOON).owned_by(ada)
+    assert not Resource(facts, folder, NOON).owned_by(asking(ben()))
+    assert not Resource(facts, file, NOON).owned_by(ada)
+    assert not Resource(facts, file, NOON).owned_by(asking(None))
 
 
 def test_entries_grant_by_user_and_by_group() -> None:
     """On the object itself both kinds of entry hold; a permission does not imply another."""
     record = ObjectRecord(CLIP, True, "main", None, (), {"user:ben": READ}, {"group:crew": WRITE})
-    resource = Resource(Known(record), CLIP)
+    resource = Resource(Known(record), CLIP, NOON)
     subject = asking(ben("crew"))
     assert resource.grants("read", subject)
     assert resource.grants("write", subject)
@@ -408,7 +412,7 @@ def test_entries_grant_by_user_and_by_group() -> None:
 def test_only_propagating_entries_are_inherited() -> None:
     """From any level above, by any way; a direct entry above stays there."""
     facts = Known(placed(CLIP, SUB), placed(SUB, TOP, own_ben=WRITE), placed(TOP, all_ben=READ))
-    resource = Resource(facts, CLIP)
+    resource = Resource(facts, CLIP, NOON)
     assert resource.inherits("read", asking(ben()))
     assert not resource.inherits("write", asking(ben()))
     assert not resource.grants("read", asking(ben()))
@@ -419,18 +423,18 @@ def test_only_propagating_entries_are_inherited() -> None:
 def test_only_a_question_about_inheritance_asks_for_ancestors() -> None:
     """An entry on the object itself needs nothing above; what is inherited needs all of it, as it is remembered as one."""
     facts = Known(placed(CLIP, SUB, all_ben=READ), placed(SUB, TOP, all_ben=READ))
-    assert Resource(facts, CLIP).grants("read", asking(ben()))
+    assert Resource(facts, CLIP, NOON).grants("read", asking(ben()))
     with pytest.raises(MissingFactError) as caught:
-        Resource(facts, CLIP).inherits("read", asking(ben()))
+        Resource(facts, CLIP, NOON).inherits("read", asking(ben()))
     assert caught.value.key == TOP.fact
 
 
 def test_an_ancestor_that_is_gone_or_met_twice_does_no_harm() -> None:
     """A diamond is walked once, a cycle ends, a parent that does not exist gives nothing."""
     facts = Known(placed(CLIP, SUB, TOP), placed(SUB, TOP), placed(TOP, SUB, all_ben=READ))
-    assert len(Resource(facts, CLIP).grants_of("read", asking(ben()))) == 1
+    assert len(Resource(facts, CLIP, NOON).grants_of("read", asking(ben()))) == 1
     lost = Known(placed(CLIP, SUB), gone=(SUB.fact,))
-    assert not Resource(lost, CLIP).inherits("read", asking(ben()))
+    assert not Resource(lost, CLIP, NOON).inherits("read", asking(ben()))
 
 
 def test_a_hostile_tree_is_a_bounded_walk() -> None:
@@ -438,7 +442,7 @@ def test_a_hostile_tree_is_a_bounded_walk() -> None:
     chain = [ObjectKey("collection", str(at)) for at in range(MAX_ANCESTORS + 2)]
     facts = Known(*(placed(key, above) for key, above in pairwise(chain)))
     with pytest.raises(FactBoundError):
-        Resource(facts, chain[0]).inherits("read", asking(ben()))
+        Resource(facts, chain[0], NOON).inherits("read", asking(ben()))
 
 
 def test_a_hold_closes_the_object_and_what_lies_below_a_held_folder() -> None:
@@ -452,17 +456,17 @@ def test_a_hold_closes_the_object_and_what_lies_below_a_held_folder() -> None:
         placed(CLIP, SUB),
         ObjectRecord(SUB, registered=True, held=True),
     )
-    assert Resource(facts, file).is_held()
-    assert Resource(facts, SUB).is_held()
-    assert not Resource(facts, CLIP).is_held()
-    assert not Resource(facts, root.key).is_held()
+    assert Resource(facts, file, NOON).is_held()
+    assert Resource(facts, SUB, NOON).is_held()
+    assert not Resource(facts, CLIP, NOON).is_held()
+    assert not Resource(facts, root.key, NOON).is_held()
 
 
 def test_explain_finds_every_entry_that_grants() -> None:
     """Own entries first, then the inherited ones with the ancestor that each stands on."""
     facts = Known(placed(CLIP, SUB, own_ben=READ), placed(SUB, all_ben=READ | WRITE))
-    assert Resource(facts, CLIP).grants_of("read", asking(ben())) == (
+    assert Resource(facts, CLIP, NOON).grants_of("read", asking(ben())) == (
         Grant(CLIP, "user:ben", READ, inherited=False),
         Grant(SUB, "user:ben", READ | WRITE, inherited=True),
     )
-    assert [grant.on for grant in Resource(facts, CLIP).grants_of("write", asking(ben()))] == [SUB]
+    assert [grant.on for grant in Resource(facts, CLIP, NOON).grants_of("write", asking(ben()))] == [SUB]

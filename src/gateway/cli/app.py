@@ -27,6 +27,7 @@ class Mediagate(Root):
         "collection": Noun("gateway.cli.objects", "Collections and what stands in them."),
         "grant": Noun("gateway.cli.grants", "Grant permissions on an object."),
         "revoke": Noun("gateway.cli.grants", "Take permissions back."),
+        "acl": Noun("gateway.cli.acl", "Entries on many objects at once."),
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
         "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
         "identity-key": Noun("gateway.cli.identity_key", "Make a key that signs identity tokens."),

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
+from sqlalchemy.orm import Session
 
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
             "mediagate domain set studio --status FROZEN",
             "mediagate domain set studio --role-model ROLE_GROUPS",
             "mediagate domain set studio --support 8h",
+            "mediagate domain set studio --max-propagating 2000",
         ),
     )(set_)
     app.add_typer(domains)
@@ -62,7 +64,7 @@ def list_(context: typer.Context) -> None:
     )
 
 
-def set_(
+def set_(  # noqa: PLR0913 - one for each thing that can be set
     context: typer.Context,
     name: NameArgument,
     *,
@@ -76,6 +78,24 @@ def set_(
         RoleModel | None,
         typer.Option(
             "--role-model", case_sensitive=False, help="Groups give roles, or role groups narrow the type's."
+        ),
+    ] = None,
+    max_propagating: Annotated[
+        int | None,
+        typer.Option(
+            "--max-propagating",
+            metavar="COUNT",
+            help="The most collections with entries that propagate.",
+            show_default=False,
+        ),
+    ] = None,
+    warn_above: Annotated[
+        int | None,
+        typer.Option(
+            "--warn-above",
+            metavar="COUNT",
+            help="Warn if write or delete propagates over more objects.",
+            show_default=False,
         ),
     ] = None,
     external_share: Annotated[
@@ -96,7 +116,8 @@ def set_(
     ] = None,
 ) -> None:
     """Changes a system domain."""
-    if status is None and role_model is None and support is None and external_share is None:
+    given = (status, role_model, max_propagating, warn_above, external_share, support)
+    if all(each is None for each in given):
         raise typer.BadParameter("nothing to set: give at least one option, as in --status FROZEN")
     desk = desk_of(context)
     with desk.writing() as commit:
@@ -108,6 +129,7 @@ def set_(
         if role_model is not None:
             changes.set_role_model(commit.session, found.id, role_model)
             said.append(SAID_OF_ROLES[role_model].format(domain=found.name))
+        said += _bounded(commit.session, found, max_propagating, warn_above)
         if external_share is not None:
             changes.set_external_share(commit.session, found.id, on=external_share)
             said.append(
@@ -121,6 +143,17 @@ def set_(
             )
         document = described(found)
     desk.tell(document, "\n".join(said))
+
+
+def _bounded(session: Session, domain: SystemDomain, most: int | None, warn_above: int | None) -> list[str]:
+    """Sets the bounds on entries that propagate, as far as they are given; returns what to say of them."""
+    changes.set_propagation_bounds(session, domain.id, max_propagating=most, warn_above=warn_above)
+    said = []
+    if most is not None:
+        said.append(f"at most {most} collections of domain {domain.name} have entries that propagate")
+    if warn_above is not None:
+        said.append(f"write or delete over more than {warn_above} objects of domain {domain.name} warns")
+    return said
 
 
 def _end_of(span: str) -> datetime | None:
@@ -141,6 +174,8 @@ def described(domain: SystemDomain) -> dict[str, Any]:
         "status": str(domain.status),
         "role_model": str(domain.role_model),
         "allow_list": "on" if domain.allow_list_enabled else "off",
+        "max_propagating": domain.max_propagating,
+        "warn_above": domain.warn_above,
         "external_share": "on" if domain.external_share else "off",
         "support_until": when(domain.support_until),
     }

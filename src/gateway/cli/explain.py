@@ -196,6 +196,7 @@ def _document(session: Session, user: str, ask: "Ask", found: "Explanation") -> 
                 "to": principal_text(session, grant.principal),
                 "on": str(grant.on),
                 "inherited": grant.inherited,
+                "expires": grant.expires.isoformat() if grant.expires else None,
             }
             for permission, grants in found.grants.items()
             for grant in grants
@@ -226,5 +227,5 @@ def _text(document: dict[str, Any]) -> str:
     lines += ["", table(steps, ("kind", "name", "verdict", "rule"), "the policy has no rules")]
     lines += [f"  {step['name']}: {step['detail']}" for step in steps if step["detail"]]
     grants = [{**grant, "how": "inherited" if grant["inherited"] else "own"} for grant in document["grants"]]
-    lines += ["", table(grants, ("permission", "to", "on", "how"), "no entry grants anything")]
+    lines += ["", table(grants, ("permission", "to", "on", "how", "expires"), "no entry grants anything")]
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """`mediagate grant` and `mediagate revoke`: entries of access control lists. Entries only grant; there are no negative ones."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.objects import described
 from gateway.cli.options import ObjectArgument, examples
+from gateway.quantities import seconds
 from models import changes
 from models.records import ObjectKey
 
@@ -17,6 +19,15 @@ PrincipalArgument = Annotated[
     typer.Argument(
         metavar="WHO",
         help="user:E-MAIL, group:NAME, or just the name where only one is meant.",
+        show_default=False,
+    ),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="SPAN|TIME",
+        help="When it ends: 12h or 7d from now, or 2030-01-31T18:00+01:00.",
         show_default=False,
     ),
 ]
@@ -37,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
 GRANT_EXAMPLES = examples(
     "mediagate grant stan@example.org read asset:42",
     "mediagate grant group:editors read,write collection:news --propagate",
+    "mediagate grant stan@example.org write asset:42 --until 7d",
 )
 REVOKE_EXAMPLES = examples(
     "mediagate revoke stan@example.org read asset:42",
@@ -53,19 +65,22 @@ def grant(
     propagate: Annotated[
         bool, typer.Option("--propagate", help="Also for all content, at any depth.")
     ] = False,
+    until: UntilOption = None,
 ) -> None:
     """Grants permissions on an object, in addition to what is granted already."""
     desk = desk_of(context)
-    key, wanted = naming.object_named(object_), naming.permissions_named(permissions)
+    key, wanted, end = naming.object_named(object_), naming.permissions_named(permissions), end_of(until)
     with desk.writing() as commit:
-        principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
-        new = changes.grant(commit.session, key, principal, wanted, propagates=propagate)
-        document = {**described(commit.session, key), "granted": list(new.names)}
+        principal, shown = naming.the_principal(commit.session, who, domain_of(commit.session, key))
+        new = changes.grant(commit.session, key, principal, wanted, propagates=propagate, expires=end)
+        document = {**described(commit.session, key), "granted": list(new.names), "warning": None}
+        if propagate and (warning := changes.far_reaching(commit.session, key, new)):
+            document["warning"] = warning
     text = ", ".join(new.names)
     also = " and its content" if propagate else ""
-    desk.tell(
-        document, f"{shown} may now {text} {key}{also}" if new else "granted already: nothing to change"
-    )
+    also += f" until {end:%Y-%m-%d %H:%M}Z" if end else ""
+    said = f"{shown} may now {text} {key}{also}" if new else "granted already: nothing to change"
+    desk.tell(document, f"{said}\nwarning: {document['warning']}" if document["warning"] else said)
 
 
 def revoke(
@@ -87,14 +102,31 @@ def revoke(
     desk = desk_of(context)
     key, wanted = naming.object_named(object_), naming.permissions_named(permissions)
     with desk.writing() as commit:
-        principal, shown = naming.the_principal(commit.session, who, _domain_of(commit.session, key))
+        principal, shown = naming.the_principal(commit.session, who, domain_of(commit.session, key))
         taken = changes.revoke(commit.session, key, principal, wanted, propagates=propagate)
         document = {**described(commit.session, key), "revoked": list(taken.names)}
     text = ", ".join(taken.names)
     desk.tell(document, f"took {text} on {key} from {shown}" if taken else "no such entry: nothing to change")
 
 
-def _domain_of(session: Session, key: ObjectKey) -> str | None:
-    from models.changes.rows import domain_of
+def end_of(text: str | None) -> datetime | None:
+    """Returns when a span that begins now ends, or the time that is named."""
+    if text is None:
+        return None
+    try:
+        return datetime.now(UTC) + timedelta(seconds=seconds(text))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"`{text}` is no end: write a span such as 12h or 7d, or a time such as 2030-01-31T18:00+01:00"
+        ) from None
 
-    return domain_of(session, key)
+
+def domain_of(session: Session, key: ObjectKey) -> str | None:
+    """Returns the domain in which a principal is looked for: the object's."""
+    from models.changes import rows
+
+    return rows.domain_of(session, key)

@@ -169,6 +169,7 @@ def _entry(session: Session, entry: AclEntry) -> dict[str, Any]:
         "principal": principal_text(session, entry.principal),
         "permissions": list(entry.permissions.names),
         "propagates": entry.propagates,
+        "expires": entry.end.isoformat() if entry.end else None,
     }
 
 

@@ -11,8 +11,9 @@ Rules:
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from httptools import HttpParserInvalidMethodError, HttpRequestParser
 
 from gateway import heads
@@ -28,7 +29,7 @@ _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1:
 _NOT_ONE: Final = "the head is not one of HTTP/1.1"
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True):
     """The head of a request.
 
     Attributes:
@@ -91,7 +92,8 @@ def _framed(head: Head) -> Head:
     options = {
         option.strip().lower() for value in said.get(b"connection", ()) for option in value.split(b",")
     }
-    return head._replace(
+    return msgspec.structs.replace(
+        head,
         length=_length(head.newer, said.get(b"content-length", []), said.get(b"transfer-encoding", [])),
         persistent=b"close" not in options if head.newer else b"keep-alive" in options,
         expects=head.newer and [value.lower() for value in said.get(b"expect", ())] == [b"100-continue"],

@@ -108,11 +108,8 @@ class Exchange:
         """Takes the next piece, and reads on where that was held back."""
         piece = self._chunks.popleft()
         self._waiting -= len(piece)
-        if self._paused and self._waiting < ANSWER_BUFFER:
-            self._paused = False
-            if self._connection is not None and not self._connection.closed:
-                self._connection.transport.resume_reading()
-                self._set_deadline()
+        if self._waiting < ANSWER_BUFFER:
+            self._resume()
         return piece
 
     def received(self, data: bytes) -> None:
@@ -256,11 +253,24 @@ class Exchange:
         self._chunks.append(piece)
         self._waiting += len(piece)
         self._pool.answer_peak = max(self._pool.answer_peak, self._waiting)
-        if self._waiting >= ANSWER_BUFFER and not self._paused and not self._parser.complete:
-            connection = self._connection
-            if connection is not None and not connection.closed:
-                self._paused = True
-                connection.transport.pause_reading()
+        if self._waiting >= ANSWER_BUFFER and not self._parser.complete:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Stops reading until what has come is taken (rules 5 and 6)."""
+        connection = self._connection
+        if connection is not None and not (connection.closed or self._paused):
+            self._paused = True
+            connection.transport.pause_reading()
+            connection.deadline = math.inf
+
+    def _resume(self) -> None:
+        """Reads on."""
+        if self._paused:
+            self._paused = False
+            if self._connection is not None and not self._connection.closed:
+                self._connection.transport.resume_reading()
+                self._set_deadline()
 
     def _set_deadline(self) -> None:
         """Rule 6."""

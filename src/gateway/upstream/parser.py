@@ -20,6 +20,7 @@ from typing import Final
 from httptools import HttpResponseParser
 
 from gateway import heads
+from gateway.by_name import ByName
 from gateway.chunks import ChunkError, Chunks
 from gateway.upstream.errors import UpstreamBrokenError, UpstreamDownError, UpstreamTruncatedError
 
@@ -32,6 +33,9 @@ _START: Final = b"HTTP/1."
 _VERSIONS: Final = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _FIRST, _OK, _SWITCHING, _NO_CONTENT, _NOT_MODIFIED = 100, 200, 101, 204, 304
 _SINGLE: Final = (b"content-length", b"transfer-encoding")
+
+_OPTIONS: Final = ByName(lambda said: frozenset(each.strip() for each in said.lower().split(b",")))
+"""The options that a value of `Connection` lists."""
 
 # how the end of the body is found; `_HEAD` while that is not known yet
 _HEAD, _NONE, _LENGTH, _CHUNKED, _UNTIL_CLOSE = range(5)
@@ -164,7 +168,7 @@ class AnswerParser:
         length, coding, said = (
             fields.get(b"content-length"), fields.get(b"transfer-encoding"), fields.get(b"connection")
         )  # fmt: skip
-        self.keep_alive = newer if said is None else self._is_kept(newer=newer)
+        self.keep_alive = newer if said is None else self._is_kept(said, newer=newer)
         if self._headless or self.status in (_NO_CONTENT, _NOT_MODIFIED):
             self._mode = _NONE
             self.complete = True
@@ -190,10 +194,13 @@ class AnswerParser:
         if any(names.count(name) > 1 for name in _SINGLE):
             raise UpstreamBrokenError("several lengths or transfer codings")
 
-    def _is_kept(self, *, newer: bool) -> bool:
+    def _is_kept(self, said: bytes, *, newer: bool) -> bool:
         """Tells what `Connection` says of the connection's use (RFC 9112 9.3)."""
-        values = [value.lower() for name, value in self.headers if name == b"connection"]
-        options = {option.strip() for value in values for option in value.split(b",")}
+        options = _OPTIONS[said]
+        if len(self.fields) < len(self.headers):  # perhaps it came several times
+            options = frozenset().union(
+                *(_OPTIONS[value] for name, value in self.headers if name == b"connection")
+            )
         return b"close" not in options if newer else b"keep-alive" in options
 
     def _feed_chunks(self, data: bytes) -> bytes:

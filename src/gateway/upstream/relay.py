@@ -10,7 +10,6 @@ Rules, beside those of `gateway.upstream.exchange`:
    end can still tell the client.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -113,21 +112,6 @@ class Relay(Exchange):
             self._wake()
         elif receiver.stuck:
             self._hold()
-
-    def _hold(self) -> None:
-        """Stops reading (rule 2)."""
-        connection = self._connection
-        if connection is not None and not (connection.closed or self._paused):
-            self._paused = True
-            connection.transport.pause_reading()
-            connection.deadline = math.inf
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            if self._connection is not None and not self._connection.closed:
-                self._connection.transport.resume_reading()
-                self._set_deadline()
 
     def _left(self) -> None:
         self._fail(ClientGoneError(sent=True))

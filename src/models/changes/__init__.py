@@ -10,7 +10,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | shares | what users share with visitors, and the links by which these come |
 | support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
-| acl | who may do what with an object |
+| acl, bulk, propagation, jobs | who may do what with an object, with many at once, how far that reaches, and applying it to content |
 | networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
 | effects | what a forwarded request makes true |
@@ -18,6 +18,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 """
 
 from models.changes.acl import grant, parse_principal, revoke
+from models.changes.bulk import Terms, set_entries
 from models.changes.domains import create_domain, set_domain_status, set_external_share, set_role_model
 from models.changes.effects import (
     Created,
@@ -45,6 +46,7 @@ from models.changes.groups import (
     take_role,
     update_group,
 )
+from models.changes.jobs import advance_job, open_jobs, start_job
 from models.changes.lockout import ANY_ADMIN, Guard
 from models.changes.members import add_member, remove_member
 from models.changes.networks import (
@@ -58,6 +60,7 @@ from models.changes.objects import delete_object, register_object
 from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
+from models.changes.propagation import far_reaching, set_propagation_bounds
 from models.changes.shares import (
     add_recipient,
     create_share,
@@ -69,11 +72,12 @@ from models.changes.shares import (
 from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
-from models.tables import IntentKind
+from models.tables import AclMode, IntentKind
 
 __all__ = [
     "ANY_ADMIN",
     "MAX_SUPPORT",
+    "AclMode",
     "BusyError",
     "ChangeError",
     "ConflictError",
@@ -85,11 +89,13 @@ __all__ = [
     "Line",
     "Lock",
     "Settled",
+    "Terms",
     "UnknownError",
     "UserAttributes",
     "abandon_intent",
     "add_member",
     "add_recipient",
+    "advance_job",
     "allow_network",
     "change_owner",
     "count_owned",
@@ -101,6 +107,7 @@ __all__ = [
     "delete_group",
     "delete_object",
     "disallow_network",
+    "far_reaching",
     "give_role",
     "grant",
     "issue_support_token",
@@ -108,6 +115,7 @@ __all__ = [
     "let_support_in",
     "mark_unknown",
     "open_intent",
+    "open_jobs",
     "parse_principal",
     "place",
     "publish_policies",
@@ -121,11 +129,14 @@ __all__ = [
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
+    "set_entries",
     "set_external_share",
+    "set_propagation_bounds",
     "set_role_model",
     "set_roles",
     "settle_create",
     "settle_delete",
+    "start_job",
     "take_role",
     "token_digest",
     "transfer_objects",

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.changes.errors import BusyError, ConflictError, InvalidError, UnknownError
+from models.changes.errors import BusyError, ConflictError, CycleError, InvalidError, UnknownError
 from models.changes.names import checked_key, checked_text, new_id, shown
 from models.changes.objects import forget, refuse_large, register_object
 from models.changes.placements import place
@@ -202,7 +202,7 @@ def _place_in(session: Session, one: Created) -> list[tuple[ObjectKey, str]]:
     for parent in one.parents:
         try:
             place(session, one.key, parent)
-        except (ConflictError, InvalidError, UnknownError) as error:
+        except (ConflictError, CycleError, InvalidError, UnknownError) as error:
             refused.append((parent, str(error)))
     return refused
 

@@ -76,7 +76,7 @@ def _refuse_bad_shape(session: Session, child: ObjectKey, parent: ObjectKey) -> 
         raise CycleError(
             f"{shown(str(parent))} stands within {shown(str(child))}, which so would contain itself"
         )
-    _, depth = _walk(session, child, _children, MAX_WALK)
+    _, depth = _walk(session, child, children_of, MAX_WALK)
     if height + 1 + depth > MAX_DEPTH:
         raise InvalidError(
             f"with {shown(str(child))} in {shown(str(parent))} a chain of {height + 1 + depth} collections would arise, "
@@ -110,13 +110,14 @@ def _parents(session: Session, keys: list[ObjectKey]) -> list[ObjectKey]:
     return [row.parent for row in session.scalars(select(Placement).where(placed))]
 
 
-def _children(session: Session, keys: list[ObjectKey]) -> list[ObjectKey]:
+def children_of(session: Session, keys: list[ObjectKey]) -> list[ObjectKey]:
     """Returns what is placed in `keys`, for a path also what is placed in anything below it."""
     inside = [
         below(Placement.parent_type, Placement.parent_id, key) for key in keys if key.id.startswith("/")
     ]
     placed = or_(named(Placement.parent_type, Placement.parent_id, keys), *inside)
-    return [row.child for row in session.scalars(select(Placement).where(placed))]
+    columns = select(Placement.child_type, Placement.child_id)
+    return [ObjectKey(*row) for row in session.execute(columns.where(placed))]
 
 
 def _with_folders(keys: set[ObjectKey]) -> set[ObjectKey]:
