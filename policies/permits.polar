@@ -23,6 +23,10 @@ permit(subject, action, resource, _request, "own-acl") if
 permit(subject, action, resource, _request, "inherited-acl") if
     needs(action, permission) and resource.inherits(permission, subject);
 
+# Support reads assets and metadata, where it is let in, and nothing else.
+permit(subject, action, resource, _request, "support") if
+    subject.is_support() and supports(action, kind) and resource.is_type(kind);
+
 # The route names no object: the roles that it demands are all there is to ask.
-permit(_subject, _action, resource, _request, "by-role") if
-    resource.is_domain();
+permit(subject, _action, resource, _request, "by-role") if
+    resource.is_domain() and subject.has_account();

@@ -8,7 +8,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 PERMISSION = {name: name for name in ("read", "write", "delete", "change-acl")}
-PERMISSION |= {"list": "read", "download": "read", "comment": "read", "create": "write"}
+PERMISSION |= {"list": "read", "download": "read", "comment": "read", "create": "write", "approve": "read"}
+PERMISSION |= {"download-proxy": "read"}
+LOOKED_AT = ("asset", "collection", "file", "metadata_view")
+SUPPORT_ROLES = {f"can_read_{name}" for name in ("assets", "collections", "proxies", "segments", "versions")}
+SUPPORT_ROLES |= {f"can_read_metadata_{name}" for name in ("categories", "fields", "values", "views")}
+LENT_READING = (
+    ("view", "read", {"assets", "collections", "proxies", "segments", "metadata_values", "metadata_views"}),
+    ("view", "list", {"assets", "collections", "proxies", "segments"}),
+    ("download", "download", {"assets", "formats", "files"}),
+    ("download-proxy", "download-proxy", {"assets", "proxies", "formats"}),
+    ("comment", "comment", {"assets", "segments", "can_create_segments"}),
+    ("approve", "approve", {"assets", "approval_request", "can_write_approval_status"}),
+    ("upload", "create", {"can_create_assets", "can_create_formats", "can_write_files"}),
+    ("versions", "read", {"assets", "versions"}),
+    ("transcriptions", "read", {"assets", "transcriptions", "asset_subtitles"}),
+)
+LENT = [
+    (right, action, {name if name.startswith("can_") else f"can_read_{name}" for name in roles})
+    for right, action, roles in LENT_READING
+]
+READS = ("read", "list", "download", "download-proxy")
+FAR = datetime(2200, 1, 1, tzinfo=UTC)
 NOON, ALWAYS = datetime(2026, 1, 15, 12, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 RANK = {"BROWSE_API_ONLY": 0, "BROWSE_ONLY": 0, "STANDARD": 1, "POWER": 2}
 
@@ -22,12 +43,17 @@ class Oracle:
         self.first = next(iter(self.domains))
         self.groups, self.users = facts.get("groups") or {}, facts.get("users") or {}
         self.objects, self.acl = facts.get("objects") or {}, facts.get("acl") or []
+        self.shares = facts.get("shares") or {}
         self.floor = role_floor
 
     def answer(self, case: dict[str, Any]) -> tuple[bool, str]:
         """Returns the verdict and its reason for a case as written."""
         if case.get("open"):
             return True, "open-to-all"
+        if case["who"] == "support":
+            return self.to_support(case)
+        if case["who"] in self.shares:
+            return self.to_visitor(case, self.shares[case["who"]])
         user = self.users.get(case["who"])
         what = case.get("what")
         if user is None:
@@ -35,10 +61,10 @@ class Oracle:
         if user.get("status", "ACTIVE") != "ACTIVE":
             return False, "user-status"
         domain = self.domains[user.get("domain", self.first)]
-        frozen = domain.get("status") == "FROZEN" and case["does"] in ("read", "list", "download")
+        frozen = domain.get("status") == "FROZEN" and case["does"] in READS
         if domain.get("status", "ACTIVE") not in ("ACTIVE", "WARNING") and not frozen:
             return False, "domain"
-        if not self.address_is_fine(user, domain, case):
+        if not case.get("absent") and not self.address_is_fine(user, domain, case):
             return False, "network"
         admin = user.get("admin", False) and user.get("type") == "POWER"
         owner = what is not None and self.objects.get(what, {}).get("owner") == case["who"]
@@ -46,6 +72,50 @@ class Oracle:
         if not role_free and not all(self.holds(user, role) for role in case.get("roles", ())):
             return False, "role"
         return self.about_object(case, user, admin=admin, owner=owner)
+
+    def to_support(self, case: dict[str, Any]) -> tuple[bool, str]:
+        if not SUPPORT_ROLES.issuperset(case.get("roles", ())):
+            return False, "role"
+        what = case.get("what")
+        if what is None:
+            return False, "support-off"
+        home = next((self.objects[name] for name in self.path(what) if name in self.objects), None)
+        if home is None:
+            return False, "unknown-object"
+        domain = self.domains[home.get("domain", self.first)]
+        until = domain.get("support_until")
+        if until is None or case.get("at", NOON) >= until or domain.get("status") == "DEACTIVATED":
+            return False, "support-off"
+        looks = case["does"] in ("read", "list") and what.partition(":")[0] in LOOKED_AT
+        return (True, "support") if looks else (False, "no-grant")
+
+    def to_visitor(self, case: dict[str, Any], share: dict[str, Any]) -> tuple[bool, str]:
+        home_of_share = self.users[share["by"]].get("domain", self.first)
+        switch = self.domains[home_of_share].get("external_share", True)
+        if case.get("at", NOON) >= share.get("until", FAR) or not switch:
+            return False, "share-off"
+        ip = ipaddress.ip_address(case.get("from", "10.0.0.1"))
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        if share.get("networks") and not any(ip in ipaddress.ip_network(net) for net in share["networks"]):
+            return False, "network"
+        lent = [(action, roles) for right, action, roles in LENT if right in share["may"]]
+        asked = case.get("roles", ())
+        if asked and not any(each == case["does"] and roles.issuperset(asked) for each, roles in lent):
+            return False, "role"
+        what = case.get("what")
+        if what is None:
+            return False, "no-grant"
+        home = next((self.objects[name] for name in self.path(what) if name in self.objects), None)
+        if home is None:
+            return False, "unknown-object"
+        if home.get("domain", self.first) != home_of_share:
+            return False, "foreign-object"
+        inside = share["of"] == what or share["of"] in self.above(what)
+        if not inside or all(each != case["does"] for each, _ in lent):
+            return False, "no-grant"
+        roles = [*asked, "can_write_shares"]
+        sharers = self.answer({**case, "who": share["by"], "roles": roles, "absent": True})
+        return (True, "share") if sharers[0] else (False, "sharer")
 
     def about_object(
         self, case: dict[str, Any], user: dict[str, Any], *, admin: bool, owner: bool

@@ -41,7 +41,7 @@ class AuditLine(msgspec.Struct, frozen=True, omit_defaults=True):
         revision: the revision of the facts.
         policy: the digest of the bundle.
         route: `file:line` of the matched row.
-        user: the user's id, empty if anonymous.
+        user: the user's id, `support:NAME` for support, `share:ID/RECIPIENT` for a visitor, empty if anonymous.
         domain: the user's system domain.
         application: the application of the token.
         proof: how the caller proved who it is.
@@ -115,7 +115,7 @@ def line_of(
         occasion.revision,
         occasion.policy,
         operation.row.place if operation else "",
-        user.id if user else "",
+        identity.name,
         user.domain_id if user else "",
         identity.application_id,
         str(identity.proof),

@@ -19,7 +19,7 @@ from gateway.identity import Identity
 from gateway.policy import Decision, Policy, Question
 from gateway.reasons import Reason
 from gateway.routes import Operation, Target
-from models.records import Facts, ObjectKey, ObjectRecord, UserRecord, UserType
+from models.records import Facts, ObjectKey, ObjectRecord, UserType
 from models.vocabulary import Request, Resource, Subject
 
 _HOME: Final = (Target("read", None),)
@@ -89,7 +89,7 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
         """
         row, facts = operation.row, self.facts
         request = Request(client, now, row.roles, row.anonymous, identity.application_id)
-        subject = Subject(facts, identity.user, self.role_floor)
+        subject = Subject(facts, identity.user, self.role_floor, identity.support, identity.share)
         judged: list[Judged] = []
         for target in operation.targets or _HOME:
             action, key = target.action, target.object
@@ -101,9 +101,8 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
                 break
         return Verdict(tuple(judged))
 
-    def question(self, user: UserRecord | None, target: Target, request: Request) -> Question:
+    def question(self, subject: Subject, target: Target, request: Request) -> Question:
         """Returns what is put to the policy for one target (rule 2)."""
-        subject = Subject(self.facts, user, self.role_floor)
         resource = Resource(self.facts, self._subject_matter(target), request.now)
         return Question(subject, target.action, resource, request)
 

@@ -60,7 +60,7 @@ async def carry(passage: Passage, upstream: Upstream, client: Client) -> None:
     """
     effects = passage.effects
     receive = looked_through(passage.operation.row, passage.inbound, client.receive)
-    shared = passage.operation.row.public and passage.identity.user is None
+    shared = passage.operation.row.public and passage.identity.is_anonymous
     if effects is None:
         await forward(_outbound(passage, upstream, receive), upstream, client, shared=shared)
         return

@@ -94,7 +94,7 @@ class Case(msgspec.Struct, eq=False):
         routes, inbound = self.bundle.routes, self.inbound
         row = routes.match(inbound)
         if row is None:
-            missing = Reason.NO_ROUTE if self.identity.user else Reason.SIGNED_IN
+            missing = Reason.SIGNED_IN if self.identity.is_anonymous else Reason.NO_ROUTE
             raise GatewayError(missing, "no row of the route maps covers the request")
         if row.reads_body and self.body is None:
             self.awaits = row.body_limit

@@ -4,8 +4,8 @@ Rules:
 
 1. A cell of a user type asks the row's example of a user whose group gives the roles, of one whose group does not and, for
    POWER, of an admin without any group. BROWSE_API_ONLY is asked with BROWSE_ONLY.
-2. A visitor's cell that says `not` asks it of nobody in particular. What a share would let a visitor do is stated in the
-   table and asked of no one here.
+2. A visitor's cell that says `not` asks it of nobody in particular. Any other asks it of a visitor whose share gives all rights, and
+   of one whose share gives none but to look; who may look at all is not asked of the latter.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.capabilities import FILE, VISITOR, Capability
 from gateway.scenarios import NOBODY
-from models.records import PERMISSION_NAMES, UserType
+from models.records import PERMISSION_NAMES, Right, UserType
 
 
 def cells_of(capabilities: Collection[Capability]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -25,6 +25,8 @@ def cells_of(capabilities: Collection[Capability]) -> Iterator[tuple[str, dict[s
             if kind != VISITOR:
                 yield f"{FILE}/{slug}/{kind}", _account_cell(each, UserType(kind), can=mark != "not")
             elif mark == "not":
+                yield f"{FILE}/{slug}/{kind}", _nobody_cell(each)
+            else:
                 yield f"{FILE}/{slug}/{kind}", _visitor_cell(each)
 
 
@@ -50,6 +52,20 @@ def _account_cell(capability: Capability, type_: UserType, *, can: bool) -> dict
 
 
 def _visitor_cell(capability: Capability) -> dict[str, Any]:
+    """Returns the cell of what a share lets a visitor do; an admin shares, so that only the share decides."""
+    name = f"{capability.object_type}:it"
+    shares = {"all": {"by": "admin", "of": name, "may": [str(right) for right in Right]}}
+    shares["look"] = {"by": "admin", "of": name, "may": [str(Right.VIEW)]}
+    looking = capability.action == "read"
+    return {
+        "says": f"{capability.name}: a visitor can if the share gives it",
+        "facts": {**_facts(capability, {"admin": {"type": "POWER", "admin": True}}), "shares": shares},
+        "allow": [_case(capability, who, "share") for who in (("all", "look") if looking else ("all",))],
+        "refuse": [] if looking else [_case(capability, "look", "role")],
+    }
+
+
+def _nobody_cell(capability: Capability) -> dict[str, Any]:
     return {
         "says": f"{capability.name}: nobody can without an account",
         "facts": _facts(capability, {}),

@@ -62,9 +62,14 @@ class Effects:
         Raises:
             GatewayError: the store does not take them, or another request is changing an object.
         """
-        if not operation.row.has_effects or identity.user is None:
+        if not operation.row.has_effects or identity.is_anonymous:
             return None
-        effects = cls(store, operation, identity.user.id, request_id)
+        owner = identity.user.id if identity.user else identity.share.owner_id if identity.share else None
+        if (
+            owner is None
+        ):  # let through by a policy of the operator's own: what support creates would be nobody's
+            raise GatewayError(Reason.SUPPORT_OFF, "support access changes nothing")
+        effects = cls(store, operation, owner, request_id)
         await effects._commit(effects._open)
         return effects
 

@@ -15,7 +15,7 @@ from gateway.policy import Decision, Step
 from gateway.routes import Target
 from models.records import PERMISSION_NAMES, Facts, Grant, MissingFactError, ObjectKey, Record, UserRecord
 from models.store import Mark, Store
-from models.vocabulary import Request
+from models.vocabulary import Request, Subject
 
 MAX_LOADS = 1_000
 """Loads that one explanation may cause."""
@@ -23,7 +23,7 @@ MAX_LOADS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What to explain: may `user_id` (None: nobody) do `action` with `object`, from `address`, at `at`, with a token of an application?"""
+    """What to explain: may `user_id` (None: nobody, or who of `support`) do `action` with `object`, from `address`, at `at`, with a token of an application?"""
 
     user_id: str | None
     action: str
@@ -32,6 +32,7 @@ class Ask:
     at: datetime
     roles: tuple[str, ...] = ()
     application_id: str = ""
+    support: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def _explained(bundle: Bundle, facts: _Loaded, ask: Ask) -> Explanation:
     request = Request(ask.address, ask.at, roles=ask.roles, application=ask.application_id)
     authorizer = Authorizer(bundle.policy, facts, bundle.role_floor)
     target = Target(ask.action, ask.object)
-    question = authorizer.question(user if isinstance(user, UserRecord) else None, target, request)
+    known = user if isinstance(user, UserRecord) else None
+    question = authorizer.question(Subject(facts, known, bundle.role_floor, ask.support), target, request)
     decision = authorizer.decision(target, question)
     grants = {name: question.resource.grants_of(name, question.subject) for name in PERMISSION_NAMES}
     return Explanation(

@@ -210,7 +210,7 @@ class ForwardAuth:
         case = trail.judged
         identity = case.identity
         if verdict is None:
-            if identity.user is None:  # whether such a row exists is nothing for everybody
+            if identity.is_anonymous:  # whether such a row exists is nothing for everybody
                 raise GatewayError(Reason.SIGNED_IN, "the row reads the body")
             raise GatewayError(Reason.GATEWAY_ONLY, "the row reads the body, which proxies do not send")
         if identity.token_id:

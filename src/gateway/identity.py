@@ -8,7 +8,7 @@ Rules:
 3. Anonymous is the absence of a credential. One that is malformed, unknown, expired or revoked is 401, never anonymous
    (authentik CVE-2026-25748: a malformed cookie answered 2xx).
 4. A token is found by its SHA-256 digest; its text is kept nowhere and reaches no log, URL, error or backend.
-5. The header pair must name the application that the token belongs to.
+5. The header pair must name the application that the token belongs to; a token of support or of a share belongs to none and comes alone.
 """
 
 import base64
@@ -24,7 +24,7 @@ import msgspec
 from gateway.errors import GatewayError
 from gateway.inbound import Inbound
 from gateway.reasons import Reason
-from models.records import Facts, TokenRecord, UserRecord
+from models.records import Facts, ShareRecord, TokenRecord, UserRecord
 
 HEADERS: Final = (b"authorization", b"auth-token", b"app-id")
 """Where a credential stands (rule 1). Each comes at most once: `Inbound` takes none of them twice."""
@@ -77,16 +77,36 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     """Who asks.
 
     Attributes:
-        user: the user's record; None for an anonymous caller.
+        user: the user's record; None for all who have no account.
         proof: how that was proved.
-        application_id: the application that the token belongs to; empty for an anonymous caller.
+        application_id: the application that the token belongs to; empty for all who have no account.
         token_id: names the token for its last use; empty for an anonymous caller.
+        support: who of support asks; empty for everybody else.
+        share: the share that let a visitor in; None for everybody else.
+        recipient_id: to whom of the share the visitor's link was given.
     """
 
     user: UserRecord | None
     proof: Proof
     application_id: str = ""
     token_id: str = ""
+    support: str = ""
+    share: ShareRecord | None = None
+    recipient_id: str = ""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody in particular asks."""
+        return self.user is None and not self.support and self.share is None
+
+    @property
+    def name(self) -> str:
+        """Who asks, in one word: a user's id, `support:NAME`, `share:ID/RECIPIENT`, or nothing for an anonymous caller."""
+        if self.user is not None:
+            return self.user.id
+        if self.share is not None:
+            return f"share:{self.share.id}/{self.recipient_id}"
+        return f"support:{self.support}" if self.support else ""
 
     @property
     def owns_authorization(self) -> bool:
@@ -139,6 +159,14 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
         raise GatewayError(
             Reason.CREDENTIAL_EXPIRED, f"token `{token.id}` expired {token.expires:%Y-%m-%d %H:%M}Z"
         )
+    if token.support:
+        return Identity(None, credential.proof, token_id=token.id, support=token.support)
+    if token.share_id:
+        share = facts.get(f"share:{token.share_id}")
+        if not isinstance(share, ShareRecord):
+            raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no share")
+        who = token.recipient_id
+        return Identity(None, credential.proof, token_id=token.id, share=share, recipient_id=who)
     user = facts.get(token.user_fact)
     if not isinstance(user, UserRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")

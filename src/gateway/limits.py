@@ -175,17 +175,17 @@ class Rates:
             self._guesses.take(network(client))
 
     def known(self, identity: Identity, told: Told) -> None:
-        """Counts a request of a user, with a token; one without a credential is only its address's.
+        """Counts a request of a user or of support, with a token; one without a credential is only its address's.
 
         Raises:
             TooManyError: either was used too often.
         """
-        if identity.user is None:
+        if identity.is_anonymous:
             return
         if self._tokens is not None:
             self._tokens.take(identity.token_id, told)
         if self._users is not None:
-            self._users.take(identity.user.id, told)
+            self._users.take(identity.name, told)
 
 
 def network(client: IPAddress) -> int:

@@ -11,7 +11,7 @@ from gateway.authorize import Authorizer
 from gateway.policy import Decision, Policy, Question, Step
 from gateway.routes import Target
 from gateway.scenarios import Case, Scenario
-from models.records import UserRecord, UserType
+from models.records import UserType
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,10 @@ def failure_of(
     policy: Policy, role_floor: Mapping[str, UserType], scenario: Scenario, case: Case
 ) -> Failure | None:
     """Returns how a case fails; None if it is answered as the scenario says."""
-    record = scenario.facts.get(f"user:{case.who}")
-    user = record if isinstance(record, UserRecord) else None
-    request = case.request()
     authorizer, target = Authorizer(policy, scenario.facts, role_floor), Target(case.does, case.what)
-    question = authorizer.question(user, target, request)
+    question = authorizer.question(scenario.subject(case, role_floor), target, case.request())
     wanted = _said(case.because, allowed=case.allowed)
-    for decision in (policy.meaning.answer(question).decision, policy.decide(question)):
+    for decision in (policy.strictly(question), policy.decide(question)):
         if _said(decision.reason, allowed=decision.allowed) != wanted:
             return _failure(policy, scenario, case, question, decision)
     return None

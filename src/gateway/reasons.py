@@ -42,13 +42,16 @@ class Reason(StrEnum):
     NO_ROUTE = "no-route"
     GATEWAY_ONLY = "gateway-only"
     SIGNED_IN = "signed-in"
+    SHARE_OFF = "share-off"
     USER_STATUS = "user-status"
     DOMAIN = "domain"
     NETWORK = "network"
     ROLE = "role"
     UNKNOWN_OBJECT = "unknown-object"
+    SUPPORT_OFF = "support-off"
     FOREIGN_OBJECT = "foreign-object"
     NO_GRANT = "no-grant"
+    SHARER = "sharer"
     POLICY_ERROR = "policy-error"
     OBJECT_HELD = "object-held"
     OBJECT_BUSY = "object-busy"
@@ -118,13 +121,16 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.NO_ROUTE: _row("routes", 403, "no route of this gateway covers the request", Reason.NO_ROUTE),
     Reason.GATEWAY_ONLY: _row("routes", 403, "this operation works only through the gateway itself, not behind another proxy", Reason.GATEWAY_ONLY),
     Reason.SIGNED_IN: _row("authorize", 401, _SIGN_IN, Reason.SIGNED_IN),
+    Reason.SHARE_OFF: _row("authorize", 403, "the share is over, or sharing is switched off: ask who shared it", Reason.SHARE_OFF),
     Reason.USER_STATUS: _row("authorize", 403, "the account is not active", Reason.USER_STATUS),
     Reason.DOMAIN: _row("authorize", 403, "your system domain does not take this now", Reason.DOMAIN),
     Reason.NETWORK: _row("authorize", 403, "this address is not on the allow-list", Reason.NETWORK),
     Reason.ROLE: _row("authorize", 403, "you do not hold a role that this needs", Reason.ROLE),
     Reason.UNKNOWN_OBJECT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
+    Reason.SUPPORT_OFF: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.FOREIGN_OBJECT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.NO_GRANT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
+    Reason.SHARER: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.POLICY_ERROR: _row("authorize", 403, "the policy could not decide; an administrator finds why in the audit", Reason.POLICY_ERROR),
     Reason.OBJECT_HELD: _row("authorize", 409, "the object is being changed: try again in a moment", Reason.OBJECT_HELD),
     Reason.OBJECT_BUSY: _row("prepare", 409, "another request is changing this object: try again in a moment", Reason.OBJECT_BUSY),

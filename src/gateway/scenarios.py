@@ -4,18 +4,19 @@ A scenario file:
 
     says: members of a group that may only read, read and do nothing else
     facts:
-      domains: {studio: {}}                      # status, role_model, allow_list (a switch), allow_list_rule, networks
+      domains: {studio: {}}         # status, role_model, allow_list (a switch), allow_list_rule, networks, support_until, external_share
       groups: {viewers: {roles: [can_read_assets], networks: [10.1.0.0/16]}}   # kind
       users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email, networks
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
       acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]      # until, a time
+      shares: {link: {by: vera, of: collection:top, may: [view]}}           # until (2200 if left out), networks
     allow:
       - {who: vera, does: read, what: asset:clip, roles: [can_read_assets], because: inherited-acl}
     refuse:
       - {who: vera, does: write, what: asset:clip, because: no-grant}
       - {who: nobody, does: read, what: asset:clip, because: signed-in}
 
-`who: nobody` is an anonymous caller. `what` may be left out: the caller's own domain. `from` is the client's address
+`who: nobody` is an anonymous caller, `who: support` is support, and the name of a share a visitor of it. `what` may be left out: the caller's own domain. `from` is the client's address
 (10.0.0.1 if left out), `at` the time (noon UTC of a day), `roles` what the route demands, `open: true` a route open to all, `app` the
 application (`app` if left out). An entry of `networks` may be for one application: {cidr: 10.1.0.0/16, app: player}.
 A domain that is left out is the first one named, or `home`.
@@ -39,7 +40,7 @@ import yaml
 
 from gateway.errors import PolicyFileError
 from gateway.policy.words import nearest
-from models.networks import AllowList, canonical_address, canonical_network
+from models.networks import AllowList, NetworkSet, canonical_address, canonical_network
 from models.records import (
     AllowListRule,
     DomainRecord,
@@ -52,24 +53,39 @@ from models.records import (
     ObjectRecord,
     Permission,
     Record,
+    Right,
     RoleModel,
+    ShareRecord,
     UserRecord,
     UserStatus,
     UserType,
 )
-from models.vocabulary import Request
+from models.vocabulary import Request, Subject
 
 NOBODY: Final = "nobody"
+SUPPORT: Final = "support"
 OWN: Final = "own/"
 APP: Final = "app"
 _WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "domains": frozenset(("status", "role_model", "allow_list", "allow_list_rule", "networks")),
+    "domains": frozenset(
+        (
+            "status",
+            "role_model",
+            "allow_list",
+            "allow_list_rule",
+            "networks",
+            "support_until",
+            "external_share",
+        )
+    ),
     "groups": frozenset(("domain", "kind", "roles", "networks")),
     "users": frozenset(("domain", "email", "type", "status", "admin", "groups", "networks")),
     "objects": frozenset(("domain", "owner", "in")),
     "acl": frozenset(("object", "to", "may", "propagates", "until")),
+    "shares": frozenset(("by", "of", "may", "until", "networks")),
 }
 """What may be said of each thing in the facts."""
+FAR: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _NOON: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
@@ -122,6 +138,17 @@ class Scenario:
     overrides: str = ""
     because: str = ""
     folder: str = "scenarios/"
+
+    def subject(self, case: Case, role_floor: Mapping[str, UserType]) -> Subject:
+        """Returns who asks in a case."""
+        user, share = self.facts.get(f"user:{case.who}"), self.facts.get(f"share:{case.who}")
+        return Subject(
+            self.facts,
+            user if isinstance(user, UserRecord) else None,
+            role_floor,
+            SUPPORT if case.who == SUPPORT else "",
+            share if isinstance(share, ShareRecord) else None,
+        )
 
     @property
     def where(self) -> str:
@@ -226,6 +253,9 @@ def _check_words(raw: Mapping[str, Any]) -> None:
     """Raises ValueError for a word that the facts do not have: it would silently say nothing."""
     if unknown := set(raw) - set(_WORDS):
         raise ValueError(f"unknown words {sorted(unknown)} in the facts")
+    names = [NOBODY, SUPPORT, *(raw.get("users") or ()), *(raw.get("shares") or ())]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{sorted(twice)} would name two who may ask")
     for section, words in _WORDS.items():
         entries = raw.get(section) or {}
         for entry in entries.values() if isinstance(entries, Mapping) else entries:
@@ -262,6 +292,8 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
             _networks(entry),
             RoleModel(entry.get("role_model", "GROUPS")) is RoleModel.ROLE_GROUPS,
             AllowListRule(entry.get("allow_list_rule", "MOST_SPECIFIC")) is AllowListRule.EVERY_LEVEL,
+            entry.get("support_until"),
+            entry.get("external_share", True),
         )
     for name, entry in (raw.get("groups") or {}).items():
         roles, kind = frozenset(entry.get("roles", ())), GroupKind(entry.get("kind", "GROUP"))
@@ -285,7 +317,23 @@ def _records(raw: Mapping[str, Any]) -> dict[str, Record]:
     for name, entry in (raw.get("objects") or {}).items():
         key = ObjectKey.parse(name)
         records[key.fact] = _object(key, entry, first, raw.get("acl") or ())
+    for name, entry in (raw.get("shares") or {}).items():
+        records[f"share:{name}"] = _share(name, entry, records[f"user:{entry['by']}"])
     return records
+
+
+def _share(name: str, entry: Mapping[str, Any], sharer: Record) -> ShareRecord:
+    if not isinstance(sharer, UserRecord):
+        raise TypeError(f"`{name}` is not shared by a user")
+    return ShareRecord(
+        name,
+        sharer.domain_id,
+        sharer.id,
+        ObjectKey.parse(entry["of"]),
+        frozenset(Right(name) for name in entry["may"]),
+        entry.get("until", FAR),
+        NetworkSet.of(canonical_network(line) for line in entry.get("networks", ())),
+    )
 
 
 def network_lines(entry: Mapping[str, Any]) -> list[tuple[str, str | None]]:

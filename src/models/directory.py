@@ -163,6 +163,12 @@ def list_tokens(session: Session, user_id: str | None = None) -> Sequence[Token]
     return session.scalars(query.order_by(Token.created, Token.id)).all()
 
 
+def list_support_tokens(session: Session) -> Sequence[Token]:
+    """Returns the tokens of support, oldest first; revoked ones included."""
+    query = select(Token).where(Token.support.is_not(None))
+    return session.scalars(query.order_by(Token.created, Token.id)).all()
+
+
 def list_objects(
     session: Session, domain_id: str | None = None, type_: str | None = None
 ) -> Sequence[Object]:

@@ -3,7 +3,7 @@
 Rules:
 
 1. Both come from one transaction, so that a record and the news about it cannot overtake each other.
-2. What a question about a key will surely need comes with it: a token's user, a user's groups and domain, all
+2. What a question about a key will surely need comes with it: a token's user or share, a share's sharer and object, a user's groups and domain, all
    that contains an object. So one miss is one round.
 3. A closure that outgrows `MAX_ANCESTORS` is cut, nearest first; what is missing then is asked for by its own key.
 """
@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.columns import is_storable
 from models.door import EVERYTHING
-from models.networks import UNRESTRICTED, AllowList
+from models.networks import UNRESTRICTED, AllowList, NetworkSet
 from models.records import (
     MAX_ANCESTORS,
     AllowListRule,
@@ -31,6 +31,7 @@ from models.records import (
     Permission,
     Record,
     RoleModel,
+    ShareRecord,
     TokenRecord,
     UserRecord,
 )
@@ -46,6 +47,7 @@ from models.tables import (
     Object,
     Placement,
     Revision,
+    Share,
     SystemDomain,
     Token,
     User,
@@ -96,6 +98,7 @@ class Wanted:
     groups: set[str]
     domains: set[str]
     tokens: set[str]
+    shares: set[str]
     objects: set[ObjectKey]
 
     @classmethod
@@ -105,12 +108,13 @@ class Wanted:
         Raises:
             ValueError: one of them is no fact key.
         """
-        wanted = cls(set(), set(), set(), set(), set())
+        wanted = cls(set(), set(), set(), set(), set(), set())
         plain = {
             "user": wanted.users,
             "group": wanted.groups,
             "domain": wanted.domains,
             "token": wanted.tokens,
+            "share": wanted.shares,
         }
         for key in keys:
             kind, _, rest = key.partition(":")
@@ -138,6 +142,7 @@ def load(connection: Connection, since: Mark | None, keys: Collection[str]) -> B
     changed = _changed(connection, since, mark)
     records: dict[str, Record | None] = dict.fromkeys(keys)
     _load_tokens(connection, wanted, records)
+    _load_shares(connection, wanted, records)
     _load_users(connection, wanted, records)
     _load_groups(connection, wanted.groups, records)
     _load_domains(connection, wanted.domains, records)
@@ -178,13 +183,48 @@ def _changed(connection: Connection, since: Mark | None, now: Mark) -> frozenset
 def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
     records.update((f"token:{digest}", None) for digest in wanted.tokens)
     columns = select(
-        Token.digest, Token.id, Token.user_id, Token.application_id, Token.expires, Token.revoked_at
+        Token.digest,
+        Token.id,
+        Token.user_id,
+        Token.application_id,
+        Token.expires,
+        Token.revoked_at,
+        Token.support,
+        Token.share_id,
+        Token.recipient_id,
     )
     for row in _rows(connection, columns, Token.digest, wanted.tokens):
         records[f"token:{row.digest}"] = TokenRecord(
-            row.id, row.user_id, row.application_id, row.expires, row.revoked_at is not None
+            row.id,
+            row.user_id or "",
+            row.application_id or "",
+            row.expires,
+            row.revoked_at is not None,
+            row.support or "",
+            row.share_id or "",
+            row.recipient_id or "",
         )
-        wanted.users.add(row.user_id)
+        if row.share_id is not None:
+            wanted.shares.add(row.share_id)
+        if row.user_id is not None:
+            wanted.users.add(row.user_id)
+
+
+def _load_shares(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
+    records.update((f"share:{id_}", None) for id_ in wanted.shares)
+    for row in _rows(connection, select(Share.__table__), Share.id, wanted.shares):
+        key = ObjectKey(row.object_type, row.object_id)
+        records[f"share:{row.id}"] = ShareRecord(
+            row.id,
+            row.domain_id,
+            row.owner_id,
+            key,
+            frozenset(row.rights),
+            row.expires,
+            NetworkSet.of(row.networks),
+        )
+        wanted.users.add(row.owner_id)
+        wanted.objects.add(key)
 
 
 def _load_users(connection: Connection, wanted: Wanted, records: dict[str, Record | None]) -> None:
@@ -231,6 +271,8 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
         SystemDomain.allow_list_enabled,
         SystemDomain.role_model,
         SystemDomain.allow_list_rule,
+        SystemDomain.support_until,
+        SystemDomain.external_share,
     )
     for row in _rows(connection, columns, SystemDomain.id, ids):
         records[f"domain:{row.id}"] = DomainRecord(
@@ -240,6 +282,8 @@ def _load_domains(connection: Connection, ids: set[str], records: dict[str, Reco
             networks[row.id],
             roles_narrow=row.role_model is RoleModel.ROLE_GROUPS,
             every_level_binds=row.allow_list_rule is AllowListRule.EVERY_LEVEL,
+            support_until=row.support_until,
+            external_share=row.external_share,
         )
 
 

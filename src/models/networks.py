@@ -99,7 +99,8 @@ class NetworkSet:
         return bool(self.firsts)
 
 
-_NOWHERE = NetworkSet()
+_NOWHERE = ANYWHERE = NetworkSet()
+"""Without a network: as lines of a list it admits no address, as the list of a share it restricts nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from datetime import datetime
 from enum import IntFlag, StrEnum
 from typing import NamedTuple, Protocol
 
-from models.networks import UNRESTRICTED, AllowList
+from models.networks import ANYWHERE, UNRESTRICTED, AllowList, NetworkSet
 
 MAX_ANCESTORS = 10_000
 """Ancestors one question may visit; a tree beyond it is a policy error, not a slow answer (law 10)."""
@@ -130,6 +130,19 @@ class GroupKind(StrEnum):
     ROLE_GROUP = "ROLE_GROUP"
 
 
+class Right(StrEnum):
+    """What a share may let its visitors do; which action and roles each stands for is said in the policies."""
+
+    VIEW = "view"
+    DOWNLOAD = "download"
+    DOWNLOAD_PROXY = "download-proxy"
+    COMMENT = "comment"
+    APPROVE = "approve"
+    UPLOAD = "upload"
+    VERSIONS = "versions"
+    TRANSCRIPTIONS = "transcriptions"
+
+
 class ObjectKey(NamedTuple):
     """The name of an object: its type (`asset`, `collection`, `file`, ...) and its id, compared bytewise."""
 
@@ -179,6 +192,8 @@ class DomainRecord:
         networks: bind everyone while `allow_list_enabled`.
         every_level_binds: whether each allow-list must admit, not only the most specific (`AllowListRule`).
         roles_narrow: whether roles are those of the user type, narrowed by role groups (`RoleModel.ROLE_GROUPS`).
+        support_until: when support access ends; None while it is off.
+        external_share: whether what is shared with those who have no account is open to them.
         is_working: whether members may do what they otherwise may.
         is_frozen: whether they may still read.
     """
@@ -189,6 +204,8 @@ class DomainRecord:
     networks: AllowList = UNRESTRICTED
     roles_narrow: bool = False
     every_level_binds: bool = False
+    support_until: datetime | None = None
+    external_share: bool = True
     is_working: bool = field(init=False, compare=False, repr=False)
     is_frozen: bool = field(init=False, compare=False, repr=False)
 
@@ -250,6 +267,11 @@ class TokenRecord:
     """A credential: whose, for which application, until when. The text of the token is nowhere.
 
     Attributes:
+        user_id: whose it is; empty for one of support.
+        application_id: which program presents it; empty for one of support, which has none.
+        support: who of support holds it; empty for a user's.
+        share_id: the share to which a visitor's belongs; empty for all others.
+        recipient_id: to whom of the share it was given.
         user_fact: the key of the user's record.
     """
 
@@ -258,10 +280,39 @@ class TokenRecord:
     application_id: str
     expires: datetime | None
     revoked: bool
+    support: str = ""
+    share_id: str = ""
+    recipient_id: str = ""
     user_fact: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "user_fact", f"user:{self.user_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRecord:
+    """What a user has shared with visitors, who have no account: an object and, if others stand in it, all its content.
+
+    Attributes:
+        owner_id: who shared it, and can give no more than that user may do at the moment of asking.
+        key: what is shared.
+        rights: what visitors may do with it (`Right`).
+        expires: when it ends.
+        networks: where visitors may come from; without any, from anywhere.
+        owner_fact: the key of the sharer's record.
+    """
+
+    id: str
+    domain_id: str
+    owner_id: str
+    key: ObjectKey
+    rights: frozenset[str]
+    expires: datetime
+    networks: NetworkSet = ANYWHERE
+    owner_fact: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "owner_fact", f"user:{self.owner_id}")
 
 
 class Expiring(NamedTuple):
@@ -311,7 +362,7 @@ class ObjectRecord:
         object.__setattr__(self, "expiring", ending or _NONE_EXPIRES)
 
 
-Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ObjectRecord
+Record = DomainRecord | GroupRecord | UserRecord | TokenRecord | ShareRecord | ObjectRecord
 
 
 class MissingFactError(LookupError):

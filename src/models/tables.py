@@ -131,6 +131,8 @@ class SystemDomain(Base):
     role_model: Mapped[RoleModel] = mapped_column(default=RoleModel.GROUPS)
     max_propagating: Mapped[int] = mapped_column(default=1_000)
     warn_above: Mapped[int] = mapped_column(default=1_000)
+    support_until: Mapped[datetime | None]
+    external_share: Mapped[bool] = mapped_column(default=True)
 
 
 class User(Base):
@@ -207,15 +209,18 @@ class Application(Base):
 
 
 class Token(Base):
-    """A credential, known by the SHA-256 digest of its text; the text is stored nowhere."""
+    """A credential, known by the SHA-256 digest of its text, which is stored nowhere: of a user and an application, of support, or of a share."""
 
     __tablename__ = "tokens"
     __facts__ = ("token:{digest}",)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(unique=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
+    support: Mapped[str | None]
+    share_id: Mapped[str | None] = mapped_column(ForeignKey("shares.id"), index=True)
+    recipient_id: Mapped[str | None] = mapped_column(ForeignKey("share_recipients.id"), index=True)
     created: Mapped[datetime]
     expires: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -229,6 +234,45 @@ class TokenUse(Base):
 
     token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"), primary_key=True)
     last_used: Mapped[datetime]
+
+
+class Share(Base):
+    """What a user has shared with visitors: an object, until when, with which rights, from where, and how often at most."""
+
+    __tablename__ = "shares"
+    __facts__ = ("share:{id}",)
+    __table_args__ = (Index(None, "object_type", "object_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), index=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    title: Mapped[str] = mapped_column(default="")
+    rights: Mapped[list[str]]
+    networks: Mapped[list[str]] = mapped_column(default=list)
+    max_visits: Mapped[int | None]
+    created: Mapped[datetime]
+    expires: Mapped[datetime]
+
+    @property
+    def key(self) -> ObjectKey:
+        """What is shared."""
+        return ObjectKey(self.object_type, self.object_id)
+
+
+class ShareRecipient(Base):
+    """One link to a share, known by the SHA-256 digest of its text: a person's or, without an e-mail, for whoever has it."""
+
+    __tablename__ = "share_recipients"
+    __facts__ = ()
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    share_id: Mapped[str] = mapped_column(ForeignKey("shares.id"), index=True)
+    email: Mapped[str | None]
+    digest: Mapped[str] = mapped_column(unique=True)
+    visits: Mapped[int] = mapped_column(default=0)
+    last_visit: Mapped[datetime | None]
 
 
 class Object(Base):

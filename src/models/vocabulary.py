@@ -19,6 +19,7 @@ from models.records import (
     MAX_ANCESTORS,
     PERMISSION_NAMES,
     DomainRecord,
+    DomainStatus,
     Expiring,
     FactBoundError,
     Facts,
@@ -27,6 +28,8 @@ from models.records import (
     ObjectKey,
     ObjectRecord,
     Permission,
+    Right,
+    ShareRecord,
     UserRecord,
     UserStatus,
     UserType,
@@ -68,6 +71,10 @@ class Request(msgspec.Struct, eq=False, gc=False):
                 return False
         return True
 
+    def demands_only(self, roles: list[str]) -> bool:
+        """Tells whether the route demands no role but some of `roles`."""
+        return all(role in roles for role in self.roles)
+
     def from_network(self, cidr: str) -> bool:
         """Tells whether the client's address lies in `cidr`."""
         return self.address in IPNetwork(cidr)
@@ -80,17 +87,25 @@ class Request(msgspec.Struct, eq=False, gc=False):
 
 
 class Subject(msgspec.Struct, eq=False, gc=False):
-    """Who asks: a user with the groups and roles that the facts give, or nobody (anonymous). It is of one revision.
+    """Who asks: a user with the groups and roles that the facts give, support, a visitor of a share, or nobody (anonymous).
+
+    It is of one revision.
 
     Attributes:
         facts: where groups and the domain are found.
-        user: the user's record, for facts, not for policies; None for an anonymous caller.
+        user: the user's record, for facts, not for policies; None for all who have no account.
         role_floor: the lowest user type that may hold a role; a role that is missing here needs POWER.
+        support: who of support asks, which stands outside all domains; empty for everybody else.
+        share: the share that a visitor has come by; None for everybody else.
+        is_absent: whether somebody else comes with what this user has shared, so that it is not from here that the user comes.
     """
 
     facts: Facts
     user: UserRecord | None
     role_floor: Mapping[str, UserType]
+    support: str = ""
+    share: ShareRecord | None = None
+    is_absent: bool = False
     _domain: DomainRecord | None = None
 
     __repr__ = object.__repr__  # rule 3
@@ -102,7 +117,31 @@ class Subject(msgspec.Struct, eq=False, gc=False):
 
     def is_signed_in(self) -> bool:
         """Tells whether a valid credential came with the request."""
+        return self.user is not None or self.support != "" or self.share is not None
+
+    def has_account(self) -> bool:
+        """Tells whether the caller is a user of a system domain."""
         return self.user is not None
+
+    def is_support(self) -> bool:
+        """Tells whether the caller is support, which has no account and belongs to no domain (seed: "Support access")."""
+        return self.support != ""
+
+    def is_visitor(self) -> bool:
+        """Tells whether the caller has no account and was let in by a share (seed: "Non-paid Users")."""
+        return self.share is not None
+
+    def has_right(self, right: str) -> bool:
+        """Tells whether the share that let the caller in gives `right` (view, download, comment, upload, ...)."""
+        return self.share is not None and Right(right) in self.share.rights
+
+    def in_open_share(self, request: Request) -> bool:
+        """Tells whether the caller's share has not ended at the time of the request, in a domain that lets users share with visitors."""
+        share = self.share
+        if share is None or request.now >= share.expires:
+            return False
+        domain = self.facts.get(f"domain:{share.domain_id}")
+        return isinstance(domain, DomainRecord) and domain.external_share
 
     def is_active(self) -> bool:
         """Tells whether the user's status is ACTIVE (seed: "Status")."""
@@ -158,11 +197,12 @@ class Subject(msgspec.Struct, eq=False, gc=False):
 
         While the domain's switch is on, three levels may restrict: the user's own list, those of the groups together, the
         domain's. Of those that have a line for the request's application the most specific decides, or each must admit,
-        as the domain says; if none has, nobody is restricted.
+        as the domain says; if none has, nobody is restricted. A visitor is bound by the share's own list and by no other.
         """
         user = self.user
-        if user is None:
-            return True
+        if user is None or self.is_absent:
+            share = self.share
+            return share is None or not share.networks or share.networks.admits(request.address)
         domain = self._domain or self._found_domain()
         if domain is None or not domain.allow_list_enabled:
             return domain is not None
@@ -215,8 +255,26 @@ class Resource(msgspec.Struct, eq=False, gc=False):
         """Tells whether the object belongs to the subject's own system domain."""
         if self.key is None:
             return True
-        user, home = subject.user, self._home or self._found_home()
-        return user is not None and home is not None and home.domain_id == user.domain_id
+        whose, home = subject.user or subject.share, self._home or self._found_home()
+        return whose is not None and home is not None and home.domain_id == whose.domain_id
+
+    def shared_with(self, subject: Subject) -> bool:
+        """Tells whether the object is what the subject's share is of, or stands in that at any depth."""
+        share = subject.share
+        if share is None or self.key is None:
+            return False
+        record = self._record or self._found()
+        if self.key == share.key or record is None:
+            return self.key == share.key
+        return any(above.key == share.key for above in self._ancestors(record))
+
+    def open_to_support(self, request: Request) -> bool:
+        """Tells whether the object's domain has support access switched on at the time of the request, and is not DEACTIVATED."""
+        home = self._home or self._found_home() if self.key is not None else None
+        domain = self.facts.get(f"domain:{home.domain_id}") if home is not None else None
+        if not isinstance(domain, DomainRecord) or domain.status is DomainStatus.DEACTIVATED:
+            return False
+        return domain.support_until is not None and request.now < domain.support_until
 
     def owned_by(self, subject: Subject) -> bool:
         """Tells whether the subject is the object owner: who created it (not the domain owner, who is an admin)."""

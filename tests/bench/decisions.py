@@ -6,7 +6,7 @@ disturbs all. Every engine is given the same facts, in the form in which it is f
 - `gateway_us`: `Policy.decide` on a question about records in memory. One walk in 1,000 is decided again by strict Oso.
 - `oso_us`: the meaning that the tree remembers, asked of Oso each time: the gates in order, then the permits.
 - `casbin_us`: `Enforcer.enforce` of PyCasbin with roles for users and for resources, kept in memory. It models groups,
-  entries, inheritance and the admin; not the seven gates, not entries that stay on one object, no reasons.
+  entries, inheritance and the admin; not the nine gates, not entries that stay on one object, no reasons.
 - `cedarpy_us`: `is_authorized` of Cedar with policies and entities parsed beforehand. It models what we do, the gates
   included (`forbid unless`), but gives no order and no reason; the admitted networks are on the request's side.
 """

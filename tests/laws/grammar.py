@@ -49,6 +49,12 @@ NEEDS = 'needs("read", "read"); needs("write", "write"); needs("delete", "delete
 VARIABLES = ("subject", "action", "resource", "request")
 QUESTIONS = (
     "subject.is_signed_in()",
+    "subject.has_account()",
+    "subject.is_support()",
+    "subject.is_visitor()",
+    'subject.has_right("view")',
+    "subject.in_open_share(request)",
+    "resource.shared_with(subject)",
     "subject.is_active()",
     "subject.in_working_domain()",
     "subject.in_frozen_domain()",
@@ -64,6 +70,7 @@ QUESTIONS = (
     "resource.exists()",
     "resource.is_held()",
     "resource.shares_domain_with(subject)",
+    "resource.open_to_support(request)",
     "resource.owned_by(subject)",
     'resource.grants("read", subject)',
     'resource.grants("write", subject)',
@@ -71,6 +78,7 @@ QUESTIONS = (
     'resource.inherits("delete", subject)',
     "request.open_to_all()",
     "request.roles_held_by(subject)",
+    'request.demands_only(["r1", "r3"])',
     'request.from_network("10.1.0.0/16")',
     'request.time_between("22:00", "06:00", "Europe/Stockholm")',
 )
@@ -129,7 +137,7 @@ class Grammar:
     """
 
     drawn: Random
-    errors: float = 0.01
+    errors: float = 0.02
     count: int = field(default=0, init=False)
 
     def policy(self) -> str:
@@ -244,7 +252,13 @@ def record_of(drawn: Random, key: str) -> Record:
     if kind == "domain":
         status = drawn.choice((DomainStatus.ACTIVE, DomainStatus.ACTIVE, DomainStatus.FROZEN))
         return DomainRecord(
-            id_, status, drawn.random() < 0.4, _networks(drawn), drawn.random() < 0.3, drawn.random() < 0.5
+            id_,
+            status,
+            drawn.random() < 0.4,
+            _networks(drawn),
+            drawn.random() < 0.3,
+            drawn.random() < 0.5,
+            drawn.choice((None, datetime(2026, 1, 15, 12, tzinfo=UTC))),
         )
     if kind == "group":
         given, narrows_to = frozenset(_some(drawn, ROLES)), frozenset(_some(drawn, ROLES))
@@ -301,7 +315,9 @@ def question_in(drawn: Random, world: World) -> Question:
         application=drawn.choice(("app", "other")),
     )
     return Question(
-        Subject(world, user if isinstance(user, UserRecord) else None, FLOOR),
+        Subject(world, user, FLOOR)
+        if isinstance(user, UserRecord)
+        else Subject(world, None, FLOOR, drawn.choice(("", "support"))),
         drawn.choice(ACTIONS),
         Resource(world, drawn.choice(ASKED), request.now),
         request,

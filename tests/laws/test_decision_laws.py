@@ -1,6 +1,6 @@
 """The named laws of deciding, for random worlds: Polar and the oracle agree, and neither breaks a law."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,8 +12,8 @@ from gateway.bundle import read_policy
 from gateway.policy import Policy, Question
 from gateway.roles import read_role_floor
 from gateway.scenarios import scenario_of
-from models.records import UserRecord
-from models.vocabulary import Resource, Subject
+from models.records import Right
+from models.vocabulary import Resource
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -31,10 +31,13 @@ OBJECTS = (
     "file:/x/y",
 )
 ASKED = (*OBJECTS, "file:/x/y/z.mp4", "asset:unknown")
-ROLES = ("can_read_assets", "can_write_assets", "can_write_storages")
-ACTIONS = ("read", "write", "delete", "change-acl", "download", "teleport")
+ROLES = ("can_read_assets", "can_write_assets", "can_write_storages", "can_write_shares")
+ACTIONS = ("read", "write", "delete", "change-acl", "download", "create", "approve", "teleport")
 T = TypeVar("T")
 NETWORKS = ("10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32")
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=1)
+SHARES, RIGHTS = ("link", "other"), tuple(str(right) for right in Right)
 ADDRESSES = ("10.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "2001:db8::9")
 
 
@@ -82,6 +85,8 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
                 "allow_list_rule": draw(st.sampled_from(("MOST_SPECIFIC", "EVERY_LEVEL"))),
                 "role_model": draw(st.sampled_from(("GROUPS", "GROUPS", "ROLE_GROUPS"))),
                 "status": draw(st.sampled_from(("ACTIVE", "ACTIVE", "WARNING", "FROZEN", "DEACTIVATED"))),
+                "support_until": draw(st.sampled_from((None, NOON, LATER))),
+                "external_share": draw(st.sampled_from((True, True, False))),
             }
             for name in DOMAINS
         },
@@ -106,12 +111,22 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
         },
         "objects": {name: objects[name] for name in draw(some(OBJECTS))},
         "acl": draw(st.lists(ENTRIES, max_size=8)),
+        "shares": {
+            name: {
+                "by": draw(st.sampled_from(USERS)),
+                "of": draw(st.sampled_from(OBJECTS)),
+                "may": draw(some(RIGHTS)),
+                "until": draw(st.sampled_from((NOON, LATER, LATER))),
+                "networks": draw(st.just([]) | some(NETWORKS)),
+            }
+            for name in SHARES
+        },
     }
 
 
 CASES = st.fixed_dictionaries(
     {
-        "who": st.sampled_from((*USERS, "nobody")),
+        "who": st.sampled_from((*USERS, *SHARES, "nobody", "support")),
         "does": st.sampled_from(ACTIONS),
         "roles": some(ROLES),
         "from": st.sampled_from(ADDRESSES),
@@ -137,8 +152,7 @@ def decide(policy: Policy, world: dict[str, Any], case: dict[str, Any]) -> tuple
     """Returns the policy's verdict and reason for a case in a world."""
     scenario = scenario_of("law", {"says": "", "facts": world, "allow": [{**case, "because": ""}]})
     asked = scenario.cases[0]
-    record = scenario.facts.get(f"user:{asked.who}")
-    subject = Subject(scenario.facts, record if isinstance(record, UserRecord) else None, FLOOR)
+    subject = scenario.subject(asked, FLOOR)
     decision = policy.decide(
         Question(subject, asked.does, Resource(scenario.facts, asked.what, asked.at), asked.request())
     )
@@ -252,3 +266,51 @@ def test_admin_override(
         True,
         "admin",
     )
+
+
+@LAWS
+@given(world=worlds(), case=CASES, extra=ENTRIES)
+def test_support_only_looks_where_it_is_let_in(
+    policy: Policy, world: dict[str, Any], case: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    """Support is allowed nothing but to look, nothing once all switches are off, and gains nothing by anybody's grants."""
+    asked = {**case, "who": "support", "open": False}
+    off = {
+        **world,
+        "domains": {name: {**each, "support_until": None} for name, each in world["domains"].items()},
+    }
+    verdict = decide(policy, world, asked)
+
+    assert not verdict[0] or (verdict[1] == "support" and case["does"] in ("read", "list"))
+    assert decide(policy, off, asked)[0] is False
+    assert decide(policy, {**world, "acl": [*world["acl"], extra]}, asked) == verdict
+
+
+@LAWS
+@given(world=worlds(), case=CASES, who=st.sampled_from(SHARES))
+def test_a_share_never_gives_what_its_sharer_may_not_do(
+    policy: Policy, world: dict[str, Any], case: dict[str, Any], who: str
+) -> None:
+    """A visitor who is allowed asks for what the sharer, from an admitted address and with the role to share, may do too."""
+    verdict = decide(policy, world, {**case, "who": who, "open": False})
+    unlisted = {name: {**each, "allow_list": False} for name, each in world["domains"].items()}
+    roles = [*case["roles"], "can_write_shares"]
+    sharer = {**case, "who": world["shares"][who]["by"], "roles": roles, "open": False}
+
+    assert verdict[0] is False or verdict[1] == "share"
+    assert not verdict[0] or decide(policy, {**world, "domains": unlisted}, sharer)[0]
+
+
+@LAWS
+@given(world=worlds(), case=CASES, who=st.sampled_from(SHARES))
+def test_a_share_that_is_over_or_switched_off_gives_nothing(
+    policy: Policy, world: dict[str, Any], case: dict[str, Any], who: str
+) -> None:
+    """At its end and with the domain's switch off, whatever the share gave is refused."""
+    asked = {**case, "who": who, "open": False}
+    end = asked.get("at", NOON)
+    over = {**world, "shares": {name: {**each, "until": end} for name, each in world["shares"].items()}}
+    closed = {name: {**each, "external_share": False} for name, each in world["domains"].items()}
+
+    assert decide(policy, over, asked) == (False, "share-off")
+    assert decide(policy, {**world, "domains": closed}, asked) == (False, "share-off")

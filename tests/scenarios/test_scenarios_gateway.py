@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from gateway.bundle import read_scenarios
 from gateway.reasons import TABLE, Reason
 from gateway.roles import read_roles
-from gateway.scenarios import Case, Scenario, network_lines
+from gateway.scenarios import FAR, SUPPORT, Case, Scenario, network_lines
 from gateways import POLICIES, Gateway, prepare, running
-from models import tables
+from models import changes, tables
 from models.records import (
     AllowListRule,
     DomainStatus,
@@ -59,6 +59,7 @@ class Stage:
     backend: Recorder
     rows: dict[tuple[str, tuple[str, ...], str, bool], int]
     tokens: dict[tuple[int, str, str], str]
+    support: str
 
 
 def kind_of(case: Case) -> tuple[str, tuple[str, ...], str, bool]:
@@ -120,7 +121,22 @@ class Scenery:
             self._object(key_in(self.number, name), self._domain_of(entry), entry)
         for entry in self.raw.get("acl") or ():
             self._entry(key_in(self.number, entry["object"]), entry)
+        for name, entry in (self.raw.get("shares") or {}).items():
+            self._share(name, self._domain_of(self.raw["users"][entry["by"]]), entry)
         return self.tokens
+
+    def _share(self, name: str, domain: str, entry: dict[str, Any]) -> None:
+        """Writes a share with one link, and a token of a visitor who came by it while it was open."""
+        key, id_, text = key_in(self.number, entry["of"]), self.at + name, secrets.token_urlsafe(32)
+        share = tables.Share(id=id_, domain_id=domain, owner_id=self.at + entry["by"], created=NOW)
+        share.object_type, share.object_id = key
+        share.rights, share.networks = entry["may"], entry.get("networks", [])
+        share.expires = entry.get("until", FAR)
+        self._put(share)
+        self._put(tables.ShareRecipient(id=id_, share_id=id_, digest=id_, visits=1))
+        digest = sha256(text.encode()).hexdigest()
+        self._put(tables.Token(id=id_, digest=digest, share_id=id_, recipient_id=id_, created=NOW))
+        self.tokens[self.number, name, ""] = text
 
     def _put(self, *rows: tables.Base) -> None:
         self.session.add_all(rows)
@@ -144,6 +160,8 @@ class Scenery:
         rule = AllowListRule(entry.get("allow_list_rule", "MOST_SPECIFIC"))
         domain = tables.SystemDomain(id=id_, name=id_, status=status, allow_list_enabled=switch)
         domain.role_model, domain.allow_list_rule = roles, rule
+        domain.support_until = entry.get("support_until")
+        domain.external_share = entry.get("external_share", True)
         self._put(domain)
         self._put(*(tables.Application(id=f"{id_}-{app}", domain_id=id_, name=app) for app in self.apps))
         self._networks(id_, entry)
@@ -225,9 +243,11 @@ def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         with store.write("test") as commit:
             for number, scenario in enumerate(SCENARIOS):
                 tokens |= Scenery(commit.session, number, scenario).build()
+            end = datetime.now(UTC) + timedelta(hours=1)
+            support = changes.issue_support_token(commit.session, "sam", expires=end)[1]
         store.close()
         with running(folder) as gateway:
-            yield Stage(gateway, backend, kinds, tokens)
+            yield Stage(gateway, backend, kinds, tokens, support)
 
 
 def path_of(stage: Stage, number: int, case: Case) -> str:
@@ -246,6 +266,10 @@ def audit_reason(folder: Path, request_id: str) -> str:
 
 def credential(stage: Stage, number: int, case: Case) -> dict[str, str]:
     """Returns the headers that sign a case's caller in: a pair of App-ID and token, as programs send, or now and then a bearer."""
+    if case.who in (SCENARIOS[number].raw.get("shares") or ()):
+        return {"Authorization": f"Bearer {stage.tokens[number, case.who, '']}"}
+    if case.who == SUPPORT:
+        return {"Authorization": f"Bearer {stage.support}"}
     token = stage.tokens.get((number, case.who, case.app))
     if token is None:
         return {}

@@ -12,8 +12,8 @@ from gateway.cells import cells_of
 from gateway.policy import Policy, Question
 from gateway.roles import floor_of, read_roles
 from gateway.scenarios import Case, Scenario
-from models.records import UserRecord, UserType
-from models.vocabulary import Resource, Subject
+from models.records import UserType
+from models.vocabulary import Resource
 from oracle import Oracle
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -36,10 +36,8 @@ def loaded_policy() -> Policy:
 
 def question(scenario: Scenario, case: Case, floor: dict[str, UserType]) -> Question:
     """Returns what a case puts to the policy."""
-    record = scenario.facts.get(f"user:{case.who}")
-    user = record if isinstance(record, UserRecord) else None
     resource = Resource(scenario.facts, case.what, case.at)
-    return Question(Subject(scenario.facts, user, floor), case.does, resource, case.request())
+    return Question(scenario.subject(case, floor), case.does, resource, case.request())
 
 
 @pytest.mark.parametrize(("scenario", "number"), CASES)

@@ -18,12 +18,21 @@ CELLS = dict(cells_of(TABLE))
 SCENARIOS = [scenario_of(name, content, folder="") for name, content in CELLS.items()]
 
 
-def test_every_cell_of_a_user_type_has_a_scenario() -> None:
-    """So has every cell of a visitor that says no; what only a share gives has none."""
-    visitors = [name for name in CELLS if name.endswith(VISITOR)]
+def test_every_cell_has_a_scenario() -> None:
+    """One for each row and kind; what a visitor cannot do is asked of nobody, what a share may give of two visitors."""
+    shared = [name for name, cell in CELLS.items() if name.endswith(VISITOR) and "shares" in cell["facts"]]
 
-    assert len(CELLS) - len(visitors) == 21 * 3
-    assert len(visitors) == sum(each.cells[VISITOR] == "not" for each in TABLE) == 15
+    assert len(CELLS) == 21 * 4
+    assert len(shared) == sum(each.cells[VISITOR] != "not" for each in TABLE) == 6
+
+
+def test_a_visitors_cell_asks_one_who_is_given_all_and_one_who_may_look() -> None:
+    """Who may only look cannot download; both can look."""
+    download = scenario_of("x", CELLS["capabilities.yaml/download/VISITOR"])
+    view = scenario_of("x", CELLS["capabilities.yaml/view_shared_assets/VISITOR"])
+
+    assert [(case.who, case.because) for case in download.cases] == [("all", "share"), ("look", "role")]
+    assert [(case.who, case.because) for case in view.cases] == [("all", "share"), ("look", "share")]
 
 
 def test_a_cell_asks_those_with_and_without_the_roles() -> None:

@@ -40,6 +40,17 @@ def test_a_domain_says_how_roles_come(tmp_path: Path) -> None:
     assert "nothing to set" in mediagate.fails("domain", "set", "default", code=2)
 
 
+def test_a_domain_stops_sharing_with_visitors(tmp_path: Path) -> None:
+    """The switch is on in a new domain, and its state is listed."""
+    mediagate = initialised(tmp_path)
+
+    assert mediagate.json("domain", "list")[0]["external_share"] == "on"
+    said = mediagate.ok("domain", "set", "default", "--no-external-share")
+    assert said == "domain default does not share with visitors\n"
+    assert mediagate.json("domain", "list")[0]["external_share"] == "off"
+    assert "shares with visitors" in mediagate.ok("domain", "set", "default", "--external-share")
+
+
 def test_taken_and_unknown_names_are_failures(tmp_path: Path) -> None:
     """A name is given once; a misspelled one is answered with the nearest."""
     mediagate = initialised(tmp_path)

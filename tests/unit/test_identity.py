@@ -64,6 +64,20 @@ def test_each_form_names_the_user_and_remembers_how(
     assert identity.owns_authorization is (proof is not Proof.PAIR)
 
 
+def test_a_token_of_support_names_no_user() -> None:
+    """It gives who of support asks; with an App-ID, revoked or expired it is refused like any other."""
+    token = TokenRecord("t2", "", "", NOW + timedelta(hours=1), revoked=False, support="sam")
+    facts = World((KEY, token))
+    identity = identify(credential_of(inbound(*FORMS[Proof.BEARER])), facts, NOW)
+
+    assert (identity.user, identity.support, identity.name) == (None, "sam", "support:sam")
+    assert not identity.is_anonymous
+    with pytest.raises(GatewayError):
+        identify(credential_of(inbound(*FORMS[Proof.PAIR])), facts, NOW)
+    with pytest.raises(GatewayError):
+        identify(credential_of(inbound(*FORMS[Proof.BEARER])), facts, NOW + timedelta(hours=1))
+
+
 def test_no_credential_is_anonymous() -> None:
     """Anonymous is the absence of a credential, and nothing else."""
     assert identify(credential_of(inbound()), world(), NOW) is ANONYMOUS

@@ -105,7 +105,7 @@ def test_what_does_not_exist_is_known_not_to(cast: Store, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "user", "user:", "object:asset", "object::x", "object:asset:", "share:x"]
+    "key", ["", "user", "user:", "object:asset", "object::x", "object:asset:", "shard:x"]
 )
 def test_what_is_no_key_is_an_error(store: Store, key: str) -> None:
     """A misspelt key is not mistaken for something that does not exist."""

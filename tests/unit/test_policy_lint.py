@@ -163,7 +163,9 @@ def test_not_sees_through_several_rules() -> None:
 
 def test_the_order_of_the_gates() -> None:
     """A gate named twice, one without a rule, and one that is no reason of refusal are told at their line."""
-    order = GATES.replace('"signed-in", "user-status"', '"signed-in", "signed-in", "usr-status"')
+    order = GATES.replace(
+        '"signed-in", "share-off", "user-status"', '"signed-in", "signed-in", "share-off", "usr-status"'
+    )
     found = "\n".join(errors_of(lint({**SHIPPED, "gates.polar": order})))
 
     assert 'gates([...]) names "signed-in" twice' in found

@@ -5,7 +5,7 @@ import pytest
 from gateway.policy.lint import lint
 from gateway.policy.strict import VOCABULARY, StrictPolar
 from gateway.policy.words import CLASSES, EXAMPLES, Word, enums, nearest, words
-from models.records import PERMISSION_NAMES, UserType
+from models.records import PERMISSION_NAMES, Right, UserType
 from worlds import question, studio
 
 WORDS = words()
@@ -47,6 +47,7 @@ def test_enums_are_those_of_the_facts() -> None:
     assert enums(["b", "a"]) == {
         "user type": tuple(UserType),
         "permission": tuple(PERMISSION_NAMES),
+        "right": tuple(Right),
         "action": ("a", "b"),
     }
 

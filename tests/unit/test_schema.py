@@ -1,7 +1,7 @@
 """Migrations make exactly what the tables say, whole or not at all, and a store says which it has."""
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from models import changes, schema
 from models.networks import AllowList
 from models.published import latest_publication
-from models.records import DomainRecord, Expiring, GroupRecord, ObjectKey, ObjectRecord, Permission
+from models.records import (
+    DomainRecord,
+    Expiring,
+    GroupRecord,
+    ObjectKey,
+    ObjectRecord,
+    Permission,
+    TokenRecord,
+)
 from models.store import Store, StoreError
 from models.tables import Base, Group, SystemDomain, User
 from stores import Databases, behind, change, opened, record, revision
@@ -166,6 +174,27 @@ def test_entries_of_an_older_store_last(bare_url: str, tmp_path: Path) -> None:
         assert isinstance(found, ObjectRecord)
         assert found.direct == {"user:u": Permission.READ}
         assert found.expiring == {"user:u": (Expiring(end, Permission.WRITE, propagates=False),)}
+
+
+def test_tokens_of_an_older_store_stay_their_users(bare_url: str, tmp_path: Path) -> None:
+    """A token of the older schema signs its user in, no domain lets support in, and support can have a token."""
+    now = datetime.now(UTC)
+    with behind(bare_url) as connection:
+        migrate_to(connection, "0007")
+        connection.execute(text(INSERT_DOMAIN), {"w": "d", "no": False})
+        values = {"id": "u", "domain_id": "d", "email": "u@x", "created": now, "modified": now}
+        connection.execute(insert(User).values(values))
+        connection.execute(text("INSERT INTO applications (id, domain_id, name) VALUES ('app', 'd', 'app')"))
+        columns = "(id, digest, user_id, application_id, created)"
+        line = text(f"INSERT INTO tokens {columns} VALUES ('t', 'digest', 'u', 'app', :now)")
+        connection.execute(line, {"now": now})
+    Store.upgrade(bare_url)
+
+    with opened(bare_url, tmp_path) as store:
+        assert record(store, "domain:d") == DomainRecord("d")
+        assert record(store, "token:digest") == TokenRecord("t", "u", "app", None, revoked=False)
+        with change(store) as session:
+            changes.issue_support_token(session, "sam", expires=now + timedelta(hours=1))
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:

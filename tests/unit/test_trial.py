@@ -119,7 +119,7 @@ def test_a_case_that_goes_another_way_is_named(trial: Trial) -> None:
     """A failure says which case of which scenario, what was expected, what came, and which rule said so."""
     folder = Path(trial.folder)
     permits = folder / "permits.polar"
-    permits.write_text(f'{permits.read_text()}\npermit(s, _a, _r, _q, "everybody") if s.is_signed_in();\n')
+    permits.write_text(f'{permits.read_text()}\npermit(s, _a, _r, _q, "everybody") if s.has_account();\n')
     found = list(failures(load_bundle(folder, {"media"}), 1e9))
 
     assert found[0].startswith("scenarios/")

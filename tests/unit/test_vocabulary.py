@@ -1,6 +1,6 @@
 """Facts answer yes or no, by the rules at the top of `models.vocabulary`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -120,6 +120,51 @@ def test_an_anonymous_subject_is_nothing_and_has_nothing() -> None:
     assert not any(answers)
     assert nobody.principals == ()
     assert nobody.admitted_from(request("192.0.2.1"))
+
+
+def test_support_is_nobody_in_any_domain() -> None:
+    """It is signed in, and every question about a user is answered as for an anonymous caller."""
+    support = Subject(Known(), None, FLOOR, "sam")
+    answers = (
+        support.has_account(),
+        support.is_active(),
+        support.in_working_domain(),
+        support.in_frozen_domain(),
+        support.is_admin(),
+        support.in_group("crew"),
+        support.has_role("can_read"),
+    )
+    assert (support.is_signed_in(), support.is_support()) == (True, True)
+    assert not any(answers)
+    assert support.principals == ()
+    assert not asking(None).is_support()
+    assert not asking(ben()).is_support()
+    assert asking(ben()).has_account()
+
+
+def test_an_object_is_open_to_support_while_its_domain_says_so() -> None:
+    """The switch of the object's own domain counts, up to its end and not at it; the caller's domain opens nothing."""
+    clip = placed(CLIP)
+    now = request("192.0.2.1")
+
+    def is_open(domain: DomainRecord, key: ObjectKey | None = CLIP) -> bool:
+        return Resource(Known(clip, domain, gone=("object:asset:unknown",)), key, NOON).open_to_support(now)
+
+    later = NOON + timedelta(seconds=1)
+    assert is_open(DomainRecord("main", support_until=later))
+    assert is_open(DomainRecord("main", DomainStatus.FROZEN, support_until=later))
+    assert not is_open(DomainRecord("main", support_until=NOON))
+    assert not is_open(DomainRecord("main"))
+    assert not is_open(DomainRecord("main", DomainStatus.DEACTIVATED, support_until=later))
+    assert not is_open(DomainRecord("main", support_until=later), None)
+    assert not is_open(DomainRecord("main", support_until=later), ObjectKey("asset", "unknown"))
+
+
+def test_a_route_demands_only_what_it_names() -> None:
+    """A route without roles demands nothing; one role that is not listed is enough for no."""
+    assert request("192.0.2.1").demands_only([])
+    assert request("192.0.2.1", roles=("can_a",)).demands_only(["can_a", "can_b"])
+    assert not request("192.0.2.1", roles=("can_a", "can_c")).demands_only(["can_a", "can_b"])
 
 
 def test_an_admin_is_a_power_user() -> None:

@@ -1,6 +1,7 @@
 """`mediagate domain`: system domains, the hard walls around users, groups and objects."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import typer
 from sqlalchemy.orm import Session
@@ -9,13 +10,15 @@ from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.options import examples
 from gateway.cli.text import table
+from gateway.cli.tokens import until, when
 from models import changes, directory
 from models.records import DomainStatus, RoleModel
 from models.tables import SystemDomain
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The domain's name.", show_default=False)]
 
-SAID_OF_ROLES = {
+OFF: Final = "off"
+SAID_OF_ROLES: Final = {
     RoleModel.GROUPS: "users of domain {domain} hold the roles that their groups give",
     RoleModel.ROLE_GROUPS: "users of domain {domain} hold all roles of their type, unless they are in a role group that has roles",
 }
@@ -31,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "mediagate domain set studio --status FROZEN",
             "mediagate domain set studio --role-model ROLE_GROUPS",
+            "mediagate domain set studio --support 8h",
             "mediagate domain set studio --max-propagating 2000",
         ),
     )(set_)
@@ -52,11 +56,15 @@ def list_(context: typer.Context) -> None:
         rows = [described(domain) for domain in directory.list_domains(session)]
     desk.tell(
         rows,
-        table(rows, ("name", "status", "role_model", "allow_list", "id"), "no domains: run `mediagate init`"),
+        table(
+            rows,
+            ("name", "status", "role_model", "allow_list", "support_until", "id"),
+            "no domains: run `mediagate init`",
+        ),
     )
 
 
-def set_(
+def set_(  # noqa: PLR0913 - one for each thing that can be set
     context: typer.Context,
     name: NameArgument,
     *,
@@ -90,9 +98,26 @@ def set_(
             show_default=False,
         ),
     ] = None,
+    external_share: Annotated[
+        bool | None,
+        typer.Option(
+            "--external-share/--no-external-share",
+            help="Whether users may share with visitors, who have no account.",
+            show_default=False,
+        ),
+    ] = None,
+    support: Annotated[
+        str | None,
+        typer.Option(
+            "--support",
+            metavar="SPAN",
+            help="Lets support look at assets for so long: 8h, at most 30d; or off.",
+        ),
+    ] = None,
 ) -> None:
     """Changes a system domain."""
-    if all(given is None for given in (status, role_model, max_propagating, warn_above)):
+    given = (status, role_model, max_propagating, warn_above, external_share, support)
+    if all(each is None for each in given):
         raise typer.BadParameter("nothing to set: give at least one option, as in --status FROZEN")
     desk = desk_of(context)
     with desk.writing() as commit:
@@ -105,6 +130,17 @@ def set_(
             changes.set_role_model(commit.session, found.id, role_model)
             said.append(SAID_OF_ROLES[role_model].format(domain=found.name))
         said += _bounded(commit.session, found, max_propagating, warn_above)
+        if external_share is not None:
+            changes.set_external_share(commit.session, found.id, on=external_share)
+            said.append(
+                f"domain {found.name} {'shares' if external_share else 'does not share'} with visitors"
+            )
+        if support is not None:
+            changes.let_support_in(commit.session, found.id, _end_of(support))
+            ends = when(found.support_until)
+            said.append(
+                f"domain {found.name} {f'lets support in until {ends}' if ends else 'lets no support in'}"
+            )
         document = described(found)
     desk.tell(document, "\n".join(said))
 
@@ -120,6 +156,16 @@ def _bounded(session: Session, domain: SystemDomain, most: int | None, warn_abov
     return said
 
 
+def _end_of(span: str) -> datetime | None:
+    """Returns when support access that begins now ends; None for `off`."""
+    if span == OFF:
+        return None
+    end = until(span)
+    if end is None:
+        raise typer.BadParameter("support access always ends: write 8h, at most 30d, or off")
+    return end
+
+
 def described(domain: SystemDomain) -> dict[str, Any]:
     """Returns what is told of a domain."""
     return {
@@ -130,4 +176,6 @@ def described(domain: SystemDomain) -> dict[str, Any]:
         "allow_list": "on" if domain.allow_list_enabled else "off",
         "max_propagating": domain.max_propagating,
         "warn_above": domain.warn_above,
+        "external_share": "on" if domain.external_share else "off",
+        "support_until": when(domain.support_until),
     }

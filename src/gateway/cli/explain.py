@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.explain import Ask, Explanation
 
 NOBODY: Final = "-"
+SUPPORT: Final = "support:"
 HERE: Final = "127.0.0.1"
 _VERDICTS: Final = {
     "gate": {True: "passes", False: "refuses", None: "error"},
@@ -29,6 +30,7 @@ EXAMPLES = examples(
     "mediagate explain stan@example.org read asset:42",
     "mediagate explain stan@example.org write file:/news/a.mp4 --from 10.0.0.7 --role can_write_files",
     "mediagate explain - read asset:42   (somebody without a credential)",
+    "mediagate explain support: read asset:42   (support, where the domain lets it in)",
     "mediagate explain ada@example.org read asset:42 --at 2030-01-31T23:30:00+01:00",
 )
 
@@ -41,7 +43,10 @@ def add_to(app: typer.Typer) -> None:
 def explain(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     user: Annotated[
-        str, typer.Argument(metavar="USER", help="E-mail or id; `-` for nobody.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="USER", help="E-mail or id; `-` for nobody, `support:` for support.", show_default=False
+        ),
     ],
     action: Annotated[
         str,
@@ -87,10 +92,12 @@ def explain(  # noqa: PLR0913 - one for each option
     policy = _policy(desk)
     with desk.store() as store:
         with store.read() as session:
-            asker = None if user == NOBODY else naming.the_user(session, user, domain)
+            asker = None if user in (NOBODY, SUPPORT) else naming.the_user(session, user, domain)
             known = naming.known_application(session, asker.domain_id, app) if asker and app else None
-        user_id = asker.id if asker else None
-        ask = Ask(user_id, action, key, canonical, time, tuple(role or ()), known.id if known else "")
+        user_id, support = asker.id if asker else None, "support" if user == SUPPORT else ""
+        ask = Ask(
+            user_id, action, key, canonical, time, tuple(role or ()), known.id if known else "", support
+        )
         found = explained(policy.bundle, store, ask)
         with store.read() as session:
             document = {**_document(session, user, ask, found), "policy": policy.document}

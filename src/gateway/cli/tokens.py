@@ -97,7 +97,7 @@ def issue(session: Session, user: User, app: str, end: datetime | None) -> dict[
         "app": application.name,
         "app_id": application.id,
         "token": text,
-        "expires": _when(token.expires) or NEVER,
+        "expires": when(token.expires) or NEVER,
     }
 
 
@@ -130,25 +130,28 @@ def _address(desk: Desk) -> str:
 
 
 def _described(session: Session, token: Token) -> dict[str, Any]:
-    user, application = session.get(User, token.user_id), session.get(Application, token.application_id)
+    user = session.get(User, token.user_id) if token.user_id else None
+    application = session.get(Application, token.application_id) if token.application_id else None
     use = session.get(TokenUse, token.id)
     return {
         "id": token.id,
-        "user": user.email if user else token.user_id,
-        "app": application.name if application else token.application_id,
+        "user": user.email if user else f"support:{token.support}",
+        "app": application.name if application else None,
         "app_id": token.application_id,
-        "state": _state(token),
-        "created": _when(token.created),
-        "expires": _when(token.expires) or NEVER,
-        "last_used": _when(use.last_used) if use else None,
+        "state": state_of(token),
+        "created": when(token.created),
+        "expires": when(token.expires) or NEVER,
+        "last_used": when(use.last_used) if use else None,
     }
 
 
-def _state(token: Token) -> str:
+def state_of(token: Token) -> str:
+    """Returns `valid`, `expired` or `revoked`."""
     if token.revoked_at is not None:
         return "revoked"
     return "expired" if token.expires is not None and token.expires <= datetime.now(UTC) else "valid"
 
 
-def _when(time: datetime | None) -> str | None:
+def when(time: datetime | None) -> str | None:
+    """Returns how a time is told, in UTC."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None

@@ -17,6 +17,7 @@ from typing import Final
 
 from gateway.policy.decision import Decision, Question, Step
 from gateway.policy.meaning import Answer, Meaning
+from gateway.policy.sharing import through_share
 from gateway.policy.tree import Asked, Tree, TreeBoundError, TreeFaultError
 from gateway.reasons import Reason
 from models.records import MissingFactError
@@ -93,6 +94,15 @@ class Policy:
         Raises:
             MissingFactError: a fact is not at hand; load it and ask again.
         """
+        if question.subject.share is not None:
+            return through_share(question, self._decided)
+        return self._decided(question)
+
+    def strictly(self, question: Question) -> Decision:
+        """Returns what strict Oso answers, without the tree."""
+        return through_share(question, lambda asked: self.meaning.answer(asked).decision)
+
+    def _decided(self, question: Question) -> Decision:
         action = question.action
         exact = (
             type(question.subject) is Subject

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from netaddr import AddrFormatError, IPNetwork
 
 from gateway.policy.strict import VOCABULARY
-from models.records import PERMISSION_NAMES, UserType
+from models.records import PERMISSION_NAMES, Right, UserType
 from models.vocabulary import Request, Resource, Subject
 
 CLASSES: Final[Mapping[str, type]] = {"subject": Subject, "resource": Resource, "request": Request}
@@ -29,22 +29,30 @@ _SEED: Final = re.compile(r' \(seed: "[^"]*"\)')
 """Where a word comes from, which authors of policies need not know."""
 EXAMPLES: Final[Mapping[str, str]] = {
     "subject.admitted_from": "subject.admitted_from(request)",
+    "subject.has_account": "subject.has_account()",
+    "subject.has_right": 'subject.has_right("download")',
     "subject.has_role": 'subject.has_role("can_read_assets")',
     "subject.in_frozen_domain": "subject.in_frozen_domain()",
     "subject.in_group": 'subject.in_group("editors")',
+    "subject.in_open_share": "subject.in_open_share(request)",
     "subject.in_working_domain": "subject.in_working_domain()",
     "subject.is_active": "subject.is_active()",
     "subject.is_admin": "subject.is_admin()",
     "subject.is_signed_in": "subject.is_signed_in()",
+    "subject.is_support": "subject.is_support()",
     "subject.is_type": 'subject.is_type("STANDARD")',
+    "subject.is_visitor": "subject.is_visitor()",
     "resource.exists": "resource.exists()",
     "resource.grants": 'resource.grants("write", subject)',
     "resource.inherits": 'resource.inherits("read", subject)',
     "resource.is_domain": "resource.is_domain()",
     "resource.is_held": "resource.is_held()",
     "resource.is_type": 'resource.is_type("asset")',
+    "resource.open_to_support": "resource.open_to_support(request)",
     "resource.owned_by": "resource.owned_by(subject)",
     "resource.shares_domain_with": "resource.shares_domain_with(subject)",
+    "resource.shared_with": "resource.shared_with(subject)",
+    "request.demands_only": 'request.demands_only(["can_read_assets", "can_read_proxies"])',
     "request.from_network": 'request.from_network("10.0.0.0/16")',
     "request.open_to_all": "request.open_to_all()",
     "request.roles_held_by": "request.roles_held_by(subject)",
@@ -91,10 +99,11 @@ def words() -> tuple[Word, ...]:
 
 
 def enums(actions: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
-    """Returns the closed sets of texts: user types, permissions, and the actions that a policy knows."""
+    """Returns the closed sets of texts: user types, permissions, rights of shares, and the actions that a policy knows."""
     return {
         "user type": tuple(UserType),
         "permission": tuple(PERMISSION_NAMES),
+        "right": tuple(Right),
         "action": tuple(sorted(actions)),
     }
 
@@ -161,6 +170,7 @@ def _span(texts: tuple[str | None, ...]) -> str:
 
 _CHECKS: Final[Mapping[tuple[type, str], Callable[[tuple[str | None, ...]], str]]] = {
     (Subject, "is_type"): _of_enum("user type", tuple(UserType)),
+    (Subject, "has_right"): _of_enum("right of a share", tuple(Right)),
     (Resource, "grants"): _of_enum("permission", tuple(PERMISSION_NAMES)),
     (Resource, "inherits"): _of_enum("permission", tuple(PERMISSION_NAMES)),
     (Request, "from_network"): _network,

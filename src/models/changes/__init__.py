@@ -7,6 +7,8 @@ message says what to do; what it was asked to do is then not done, not even in p
 |---|---|
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
+| shares | what users share with visitors, and the links by which these come |
+| support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
 | acl, bulk, propagation, jobs | who may do what with an object, with many at once, how far that reaches, and applying it to content |
 | networks, lockout | from where, and that whoever says so is not locked out |
@@ -17,7 +19,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 
 from models.changes.acl import grant, parse_principal, revoke
 from models.changes.bulk import Terms, set_entries
-from models.changes.domains import create_domain, set_domain_status, set_role_model
+from models.changes.domains import create_domain, set_domain_status, set_external_share, set_role_model
 from models.changes.effects import (
     Created,
     Lock,
@@ -59,12 +61,22 @@ from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.propagation import far_reaching, set_propagation_bounds
+from models.changes.shares import (
+    add_recipient,
+    create_share,
+    remove_recipient,
+    remove_share,
+    remove_shares_of,
+    visit,
+)
+from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import AclMode, IntentKind
 
 __all__ = [
     "ANY_ADMIN",
+    "MAX_SUPPORT",
     "AclMode",
     "BusyError",
     "ChangeError",
@@ -82,6 +94,7 @@ __all__ = [
     "UserAttributes",
     "abandon_intent",
     "add_member",
+    "add_recipient",
     "advance_job",
     "allow_network",
     "change_owner",
@@ -89,6 +102,7 @@ __all__ = [
     "create_application",
     "create_domain",
     "create_group",
+    "create_share",
     "create_user",
     "delete_group",
     "delete_object",
@@ -96,7 +110,9 @@ __all__ = [
     "far_reaching",
     "give_role",
     "grant",
+    "issue_support_token",
     "issue_token",
+    "let_support_in",
     "mark_unknown",
     "open_intent",
     "open_jobs",
@@ -105,12 +121,16 @@ __all__ = [
     "publish_policies",
     "register_object",
     "remove_member",
+    "remove_recipient",
+    "remove_share",
+    "remove_shares_of",
     "revoke",
     "revoke_token",
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
     "set_entries",
+    "set_external_share",
     "set_propagation_bounds",
     "set_role_model",
     "set_roles",
@@ -123,4 +143,5 @@ __all__ = [
     "unplace",
     "update_group",
     "update_user",
+    "visit",
 ]

@@ -33,6 +33,7 @@ def create_domain(session: Session, name: str, *, id_: str | None = None) -> Sys
             allow_list_enabled=False,
             role_model=RoleModel.GROUPS,
             allow_list_rule=AllowListRule.MOST_SPECIFIC,
+            external_share=True,
         ),
     )
 
@@ -46,6 +47,18 @@ def set_domain_status(session: Session, domain_id: str, status: DomainStatus) ->
     """
     domain = the_domain(session, domain_id)
     domain.status = checked_choice(status, DomainStatus, "domain status")
+    session.flush()
+    return domain
+
+
+def set_external_share(session: Session, domain_id: str, *, on: bool) -> SystemDomain:
+    """Sets whether users may share with visitors; off, no share lets anybody in, and those that are there rest.
+
+    Raises:
+        UnknownError: there is no such domain.
+    """
+    domain = the_domain(session, domain_id)
+    domain.external_share = on
     session.flush()
     return domain
 

@@ -17,8 +17,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.changes.errors import ConflictError, InvalidError, UnknownError
 from models.changes.names import checked_key, checked_text, shown
 from models.changes.rows import add, below, home_of, remove, the_domain, the_present_user
+from models.changes.shares import remove_shares
 from models.records import ObjectKey
-from models.tables import AclEntry, Base, Hold, Object, Placement
+from models.tables import AclEntry, Base, Hold, Object, Placement, Share
 
 MAX_ROWS_DELETED = 100_000
 """Rows that one deletion may take with it; a larger tree is deleted in parts."""
@@ -86,7 +87,8 @@ def forget(session: Session, key: ObjectKey) -> int:
         InvalidError: there is too much below it to delete at once.
     """
     refuse_large(session, key)
-    return sum(
+    shares = select(Share).where(_at_or_below(Share.object_type, Share.object_id, key))
+    return remove_shares(session, session.scalars(shares).all()) + sum(
         remove(session, session.scalars(select(kind).where(_at_or_below(type_, id_, key))).all())
         for kind, type_, id_ in SPEAKING_OF
     )

@@ -11,7 +11,7 @@ from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_key, shown
 from models.columns import is_storable
 from models.records import GroupKind, ObjectKey, UserStatus
-from models.tables import Application, Base, Group, Object, SystemDomain, Token, User
+from models.tables import Application, Base, Group, Object, Share, ShareRecipient, SystemDomain, Token, User
 
 Row = TypeVar("Row", bound=Base)
 Owned = TypeVar("Owned", User, Group, Application)
@@ -80,6 +80,16 @@ def the_application(session: Session, application_id: str, domain_id: str | None
 def the_token(session: Session, token_id: str) -> Token:
     """Returns the token with this id, or raises UnknownError."""
     return _the(session, Token, token_id, "token")
+
+
+def the_share(session: Session, share_id: str) -> Share:
+    """Returns the share with this id, or raises UnknownError."""
+    return _the(session, Share, share_id, "share")
+
+
+def the_recipient(session: Session, recipient_id: str) -> ShareRecipient:
+    """Returns the recipient of a share with this id, or raises UnknownError."""
+    return _the(session, ShareRecipient, recipient_id, "recipient")
 
 
 def the_object(session: Session, key: ObjectKey) -> Object:

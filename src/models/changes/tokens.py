@@ -4,7 +4,7 @@ Rules:
 
 1. The text of a token is 256 random bits, returned once; the store keeps its SHA-256 digest. A digest without salt or
    stretching is enough for what cannot be guessed, and can be found by an index.
-2. A token belongs to a user and an application of one domain.
+2. A token belongs to a user and an application of one domain; one of support to neither (`models.changes.support`).
 3. A revoked token stays, so that its use is refused as revoked; it cannot be made valid again.
 """
 
@@ -68,7 +68,7 @@ def issue_token(
         raise InvalidError(f"the expiry `{expires.isoformat()}` has no time zone")
     if expires is not None and expires <= now:
         raise InvalidError(f"the expiry `{expires.isoformat()}` is over: choose a time to come")
-    text = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    text = fresh_text()
     token = Token(
         id=new_id(),
         digest=token_digest(text),
@@ -91,6 +91,11 @@ def revoke_token(session: Session, token_id: str) -> Token:
         token.revoked_at = datetime.now(UTC)
         session.flush()
     return token
+
+
+def fresh_text() -> str:
+    """Returns the text of a new token (rule 1)."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def token_digest(text: str) -> str:

@@ -1,0 +1,129 @@
+"""Shares: made by a user for a time, reached by links, counted by sign-in, and taken back at once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from models import changes
+from models.networks import NetworkSet
+from models.records import Right, ShareRecord, TokenRecord
+from models.store import Store
+from models.tables import ShareRecipient, Token, TokenUse
+from stores import CLIP, change, record, refused, revision, touched
+
+FLY: Any = ["fly"]
+SOON = datetime.now(UTC) + timedelta(days=1)
+
+
+def shared(store: Store, **said: object) -> str:
+    """Returns the id of a share of the clip by Ben."""
+    with change(store) as session:
+        return changes.create_share(session, "ben", CLIP, [], **{"expires": SOON, **said}).id  # type: ignore[arg-type]
+
+
+def link_to(store: Store, share: str, email: str | None = None) -> tuple[str, str]:
+    """Returns id and text of a new link to a share."""
+    with change(store) as session:
+        row, text = changes.add_recipient(session, share, email)
+        return row.id, text
+
+
+def visited(store: Store, link: str) -> str:
+    """Returns the fact key of the token of one who came by a link."""
+    with change(store) as session:
+        return f"token:{changes.token_digest(changes.visit(session, link)[1])}"
+
+
+def test_a_share_is_one_record(cast: Store) -> None:
+    """To look is always among its rights; what was said of it is what decisions see."""
+    since = revision(cast)
+    with change(cast) as session:
+        share = changes.create_share(
+            session,
+            "ben",
+            CLIP,
+            [Right.DOWNLOAD],
+            expires=SOON,
+            networks=["10.0.0.0/8"],
+            title="For the press",
+        )
+    assert touched(cast, since) == {f"share:{share.id}"}
+    assert record(cast, f"share:{share.id}") == ShareRecord(
+        share.id, "main", "ben", CLIP, frozenset({"view", "download"}), SOON, NetworkSet.of(["10.0.0.0/8"])
+    )
+
+
+def test_a_share_always_ends_and_names_what_there_is(cast: Store) -> None:
+    """No end, right, network, number, user or object but those that exist."""
+    for end in (SOON - timedelta(days=2), SOON + timedelta(days=4_000), SOON.replace(tzinfo=None)):
+        refused(cast, changes.InvalidError, changes.create_share, "ben", CLIP, [], expires=end)
+    refused(cast, changes.InvalidError, changes.create_share, "ben", CLIP, FLY, expires=SOON)
+    refused(cast, changes.InvalidError, changes.create_share, "ben", CLIP, [], expires=SOON, max_visits=0)
+    refused(cast, changes.InvalidError, changes.create_share, "ben", CLIP, [], expires=SOON, networks=["x"])
+    refused(cast, changes.UnknownError, changes.create_share, "none", CLIP, [], expires=SOON)
+    refused(cast, changes.UnknownError, changes.add_recipient, "none")
+    refused(cast, changes.UnknownError, changes.visit, "none")
+
+
+def test_each_sign_in_is_counted_and_bounded(cast: Store) -> None:
+    """Each link has its own count and time of the last visit; the share's bound is for all of its links together."""
+    share = shared(cast, max_visits=2)
+    (ann, first), (_, second) = link_to(cast, share, "ann@x"), link_to(cast, share)
+    token = record(cast, visited(cast, first))
+    visited(cast, second)
+
+    assert isinstance(token, TokenRecord)
+    assert (token.share_id, token.recipient_id, token.user_id, token.expires) == (share, ann, "", SOON)
+    assert "as often" in refused(cast, changes.ConflictError, changes.visit, first)
+    with cast.read() as session:
+        found = {row.email: row.visits for row in session.query(ShareRecipient)}
+        assert found == {"ann@x": 1, None: 1}
+        assert session.get_one(ShareRecipient, ann).last_visit is not None
+
+
+def test_what_is_removed_ends_at_once(cast: Store) -> None:
+    """One recipient, one share, all of a user: the tokens of their visitors are gone with the same commit, and no others."""
+    share, other, third = shared(cast), shared(cast), shared(cast)
+    (ann, first), (_, second) = link_to(cast, share, "ann@x"), link_to(cast, share)
+    tokens = [
+        visited(cast, link) for link in (first, second, link_to(cast, other)[1], link_to(cast, third)[1])
+    ]
+    with change(cast) as session:
+        session.add(
+            TokenUse(token_id=session.query(Token).filter_by(recipient_id=ann).one().id, last_used=SOON)
+        )
+    since = revision(cast)
+    with change(cast) as session:
+        changes.remove_recipient(session, ann)
+    assert touched(cast, since) == {tokens[0]}
+    assert [record(cast, token) is None for token in tokens] == [True, False, False, False]
+    with change(cast) as session:
+        changes.remove_share(session, share)
+    assert record(cast, f"share:{share}") is None
+    assert [record(cast, token) is None for token in tokens] == [True, True, False, False]
+    with change(cast) as session:
+        assert changes.remove_shares_of(session, "ben") == 2
+    assert [record(cast, token) for token in tokens] == [None] * 4
+
+
+def test_a_deleted_object_takes_its_shares_along(cast: Store) -> None:
+    """Whoever registers the id again has not shared it."""
+    share = shared(cast)
+    token = visited(cast, link_to(cast, share)[1])
+    with change(cast) as session:
+        changes.delete_object(session, CLIP)
+    assert (record(cast, f"share:{share}"), record(cast, token)) == (None, None)
+
+
+def test_the_domains_switch_stops_new_and_existing_shares(cast: Store) -> None:
+    """Off, none is made and no link lets anybody in; the switch touches the domain alone, and on again they go on."""
+    share = shared(cast)
+    _, link = link_to(cast, share)
+    since = revision(cast)
+    with change(cast) as session:
+        changes.set_external_share(session, "main", on=False)
+    assert touched(cast, since) == {"domain:main"}
+    refused(cast, changes.ConflictError, changes.create_share, "ben", CLIP, [], expires=SOON)
+    refused(cast, changes.ConflictError, changes.visit, link)
+    with change(cast) as session:
+        changes.set_external_share(session, "main", on=True)
+    assert visited(cast, link)
