@@ -88,6 +88,7 @@ def measure(extent: Extent) -> tuple[Measured, Figures]:
             rate = measured["gateway_full"]["1k_c64"]["rps"] / 2
             print(f"constant rate: {rate:,.0f} requests per second")
             _rounds(measured, single, {"rate": _held(rate, extent)}, extent.rounds)
+        _print_tables(measured)  # what comes next may fail, and takes long
         with rungs(on, 2) as double:
             cases = {f"2x_{body}_c64": _wrk(body, 64, extent) for body in ("1k", "64k")}
             _rounds(measured, double, cases, extent.rounds)

@@ -9,7 +9,7 @@ from bench.questions import Questions
 
 CONNECTIONS = 48
 """Per worker: enough that the facts of many requests come in one load of the store."""
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Seconds."""
 
 
