@@ -12,8 +12,8 @@ from e2e.raw import request
 from e2e.refusals import CLIP, FILE, OPEN, ROWS, is_refusal, refusing
 
 BROKEN_POLICY: Final = """
-permit(_subject, "comment", resource, _request, "zz-broken") if
-    resource.is_type("asset") and 1 = "a" + 1;
+permit(subject, "comment", resource, _request, "zz-broken") if
+    subject.has_account() and resource.is_type("asset") and 1 = "a" + 1;
 """
 
 
