@@ -13,9 +13,10 @@ How a policy answers:
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from gateway.errors import PolicyFileError
 from gateway.policy.complaints import QUIET, complaint
@@ -95,17 +96,21 @@ class Meaning:
             MissingFactError: a fact is not at hand (rule 4).
         """
         asked = (question.subject, question.action, question.resource, question.request)
-        deadline = time.monotonic() + QUESTION_SECONDS
+        ask = partial(
+            self._polar.answers, deadline=time.monotonic() + QUESTION_SECONDS, host=self._polar.host.copy()
+        )
         for name in self.gates:
             try:
-                held = next(self._polar.answers("gate", name, *asked, note=note, deadline=deadline), None)
+                held = next(ask("gate", name, *asked, note=note), None)
             except (StrictPolicyError, FactBoundError) as error:
                 return _failed(error, f'gate "{name}"', self._gate_places.get(name, ""))
             if held is None:
                 return Answer(Decision(allowed=False, reason=name, rule=self._gate_places[name]))
-        return self._permitted(asked, note, deadline)
+        return self._permitted(ask, asked, note)
 
-    def _permitted(self, asked: tuple[object, ...], note: Note | None, deadline: float) -> Answer:
+    def _permitted(
+        self, ask: Callable[..., Iterator[dict[str, Any]]], asked: tuple[object, ...], note: Note | None
+    ) -> Answer:
         last = ""
 
         def noting(question: Asked) -> None:
@@ -115,9 +120,7 @@ class Meaning:
                 note(question)
 
         try:
-            permits = self._polar.answers(
-                "permit", *asked, Variable("reason"), note=noting, deadline=deadline
-            )
+            permits = ask("permit", *asked, Variable("reason"), note=noting)
             reason = next((bindings["reason"] for bindings in permits), None)
         except (StrictPolicyError, FactBoundError) as error:
             return _failed(error, f"permit, after `{last}`" if last else "permit", "")

@@ -20,12 +20,14 @@ leaves the query:
 import inspect
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
+import msgspec
 import polar.ffi
 from polar.exceptions import InlineQueryFailedError, OperationalError, OsoError
-from polar.ffi import PolarSource
+from polar.ffi import PolarSource, ffi_serialize
 from polar.host import Host
 from polar.polar import Polar
 from polar.predicate import Predicate
@@ -89,12 +91,44 @@ VOCABULARY: Final[Mapping[type, Mapping[str, int]]] = {
 
 Note = Callable[[Asked], object]
 
+_NATIVE: Final = vars(polar.ffi)["lib"]
+_decoded: Final = msgspec.json.Decoder().decode
+_ANSWERS: Final = {answer: ffi_serialize({"value": {"Boolean": answer}}) for answer in (True, False)}
+_RARE: Final = {
+    "MakeExternal": "handle_make_external",
+    "ExternalOp": "handle_external_op",
+    "ExternalIsaWithPath": "handle_external_isa_with_path",
+    "ExternalIsSubSpecializer": "handle_external_is_subspecializer",
+    "ExternalIsSubclass": "handle_external_is_subclass",
+    "NextExternal": "handle_next_external",
+    "Debug": "handle_debug",
+}
+"""Events that a usual question has none of."""
+
 
 class _StrictQuery(Query):
     """Answers the virtual machine's events by the rules above, and tells `note` each question with its answer."""
 
     note: Note | None = None
     deadline = float("inf")
+
+    def run(self) -> Generator[dict[str, Any], None, None]:
+        """Answers events until the end, and yields each result (the library's own loop, without what it makes anew for each event)."""
+        while True:
+            ((kind, data),) = _decoded(self.ffi_query.next_event()).items()
+            if kind == "ExternalCall":
+                self.handle_external_call(data)
+            elif kind == "ExternalIsa":
+                self.handle_external_isa(data)
+            elif kind == "Done":
+                return
+            elif kind == "Result":
+                to_python = self.host.to_python
+                yield {name: to_python(term) for name, term in data["bindings"].items()}
+            elif kind in _RARE:
+                getattr(self, _RARE[kind])(data)
+            else:
+                raise StrictPolicyError(f"Oso asks for `{kind}`, which this gateway does not know")
 
     def handle_external_call(self, data: dict[str, Any]) -> None:
         _check_time(self.deadline)
@@ -114,7 +148,9 @@ class _StrictQuery(Query):
             raise StrictPolicyError(f"`{word}` answered with something that is not yes or no", lasting=False)
         if self.note is not None:
             self.note(Asked(receiver, word, tuple(arguments), answer))
-        self.ffi_query.call_result(data["call_id"], self.host.to_polar(answer))
+        self.ffi_query.check_result(
+            _NATIVE.polar_call_result(self.ffi_query.ptr, data["call_id"], _ANSWERS[answer])
+        )
 
     def handle_make_external(self, _data: dict[str, Any]) -> None:
         raise StrictPolicyError("`new` is not for policies")
@@ -159,7 +195,26 @@ def _check_time(deadline: float) -> None:
 
 
 class _StrictHost(Host):
-    """Refuses to compare instances by what Python's `==` would say."""
+    """Refuses to compare instances by what Python's `==` would say; serves all queries about one question."""
+
+    def copy(self) -> "_StrictHost":
+        """Returns a host that knows nothing but the registered types, which never change and are shared."""
+        copied = _StrictHost(self.ffi_polar, instances=self.instances)
+        copied.types = self.types
+        return copied
+
+    @cached_property
+    def _terms(self) -> dict[int, dict[str, Any]]:
+        return {}
+
+    def to_polar(self, v: object) -> dict[str, Any]:
+        """Returns a value's term; an instance, kept alive by the host, has one for all queries."""
+        if type(v) not in VOCABULARY:
+            term: dict[str, Any] = super().to_polar(v)
+            return term
+        if id(v) not in self._terms:
+            self._terms[id(v)] = super().to_polar(v)
+        return self._terms[id(v)]
 
     def unify(self, left_instance_id: int, right_instance_id: int) -> bool:
         left, right = self.get_instance(left_instance_id), self.get_instance(right_instance_id)
@@ -200,7 +255,12 @@ class StrictPolar(Polar):
                 raise InlineQueryFailedError(query.source())
 
     def answers(
-        self, rule: str, *arguments: object, note: Note | None = None, deadline: float = float("inf")
+        self,
+        rule: str,
+        *arguments: object,
+        note: Note | None = None,
+        deadline: float = float("inf"),
+        host: Host | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yields the bindings of each way in which `rule` holds; arguments may be `Variable`s.
 
@@ -209,6 +269,7 @@ class StrictPolar(Polar):
             arguments: its arguments.
             note: is told each question that is asked of the facts, with its answer.
             deadline: on the monotonic clock (rule 6).
+            host: a copy of the host that other rules were asked with about the same arguments; else one is made.
 
         Raises:
             StrictPolicyError: the policy broke a rule above, or Oso failed.
@@ -216,13 +277,12 @@ class StrictPolar(Polar):
             FactBoundError: a question met a bound.
         """
         _check_time(deadline)
-        host = self.host.copy()
+        host = host or self.host.copy()
         try:
             term = host.to_polar(Predicate(name=rule, args=list(arguments)))
             asking = _StrictQuery(self.ffi_polar.new_query_from_term(term), host=host)
             asking.note, asking.deadline = note, deadline
-            for result in asking.run():
-                yield result["bindings"]
+            yield from asking.run()
         except (MissingFactError, FactBoundError, StrictPolicyError):
             raise
         except OsoError as error:
