@@ -250,6 +250,24 @@ def test_the_time_is_one_for_all_gates_and_questions(monkeypatch: pytest.MonkeyP
     assert (policy.counts.bounded, policy.counts.learned) == (1, 0)
 
 
+def test_a_machine_that_is_late_does_not_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question whose time passed while something else had the processor is asked again; one that always takes it is refused."""
+    asked: list[str] = []
+
+    def late_once(self: Subject) -> bool:
+        asked.append(self.user.id if self.user else "")
+        if len(asked) == 1:
+            time.sleep(QUERY_MS / 1000 * 1.2)
+        return True
+
+    monkeypatch.setattr(Subject, "is_active", late_once)
+    policy = only("use(subject, _a, _o, _r) if subject.is_active(); " + USED + "subject.is_active();")
+
+    assert policy.decide(question(studio())).allowed
+    assert (policy.counts.bounded, policy.counts.learned) == (0, 1)
+    assert len(asked) == 3
+
+
 def test_a_path_beyond_the_bound_is_refused_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal names the rule that decided at the end of the path that was too long."""
     monkeypatch.setattr(tree_module, "MAX_STEPS", 5)
