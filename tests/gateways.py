@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +16,8 @@ from typing import IO
 import requests
 
 from models.store import Store
+from policy_folders import policies_in
 
-POLICIES = Path(__file__).parents[1] / "policies"
 COMMAND = (str(Path(sys.executable).with_name("mediagate")),)
 
 
@@ -72,9 +71,7 @@ def prepare(folder: Path, toml: str, *, routes: str, store: str | None = None) -
         store: the store's url; None for SQLite in the folder.
     """
     url = store or f"sqlite:///{folder}/mediagate.db"
-    shutil.copytree(POLICIES, folder / "policies", ignore=shutil.ignore_patterns("routes"))
-    (folder / "policies" / "routes").mkdir()
-    (folder / "policies" / "routes" / "test.yaml").write_text(routes)
+    policies_in(folder, routes)
     (folder / "mediagate.toml").write_text(
         f'{toml}\n[store]\nurl = "{url}"\n[policies]\nfolder = "policies"\n[audit]\npath = "audit.jsonl"\n'
     )

@@ -14,9 +14,7 @@ from typing import Final
 
 from gateway.errors import PolicyFileError
 from gateway.routes.sheets import Entry, Sheet
-from models.changes import InvalidError
-from models.changes.names import checked_word
-from models.records import UserType
+from models.records import WORD_FORM, UserType, is_word
 
 FILE: Final = "roles.yaml"
 CATEGORIES: Final = (
@@ -95,10 +93,8 @@ def gui_only_of(roles: Mapping[str, Role]) -> frozenset[str]:
 
 
 def _add(found: dict[str, Role], name: str, category: str, entry: Entry) -> None:
-    try:
-        checked_word(name, "role")
-    except InvalidError as error:
-        entry.report(str(error))
+    if not is_word(name):
+        entry.report(f"`{name[:64]}` is no role: {WORD_FORM}")
     fields = entry.as_fields(f"the role `{name}`", _KEYS)
     missing = [key for key in ("lowest", "known_from") if key not in fields]
     if missing and entry.pairs is not None:

@@ -17,6 +17,7 @@ Rules:
 What may be asked of them stands in `models.vocabulary`.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,19 @@ from models.networks import ANYWHERE, UNRESTRICTED, AllowList, NetworkSet
 
 MAX_ANCESTORS = 10_000
 """Ancestors one question may visit; a tree beyond it is a policy error, not a slow answer (law 10)."""
+
+
+MAX_WORD = 64
+"""Characters of an object's type or a role's name."""
+
+WORD_FORM = f"use up to {MAX_WORD} lower-case letters, digits and `_`"
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+
+
+def is_word(text: str) -> bool:
+    """Tells whether `text` may be an object's type or a role's name."""
+    return len(text) <= MAX_WORD and _WORD.fullmatch(text) is not None
 
 
 class Permission(IntFlag):

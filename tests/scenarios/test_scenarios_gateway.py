@@ -18,7 +18,7 @@ from gateway.bundle import read_scenarios
 from gateway.reasons import TABLE, Reason
 from gateway.roles import read_roles
 from gateway.scenarios import FAR, SUPPORT, Case, Scenario, network_lines
-from gateways import POLICIES, Gateway, prepare, running
+from gateways import Gateway, prepare, running
 from models import changes, tables
 from models.records import (
     AllowListRule,
@@ -30,9 +30,10 @@ from models.records import (
     UserStatus,
     UserType,
 )
+from policy_folders import SHIPPED
 from recorder import Recorder, recording
 
-SCENARIOS = read_scenarios(POLICIES, read_roles(POLICIES))
+SCENARIOS = read_scenarios(SHIPPED, read_roles(SHIPPED))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OTHERS = sorted(
     {

@@ -8,7 +8,6 @@ from models.changes.names import (
     MAX_EMAIL,
     MAX_ID_BYTES,
     MAX_TEXT,
-    MAX_WORD,
     checked_choice,
     checked_document,
     checked_email,
@@ -21,7 +20,7 @@ from models.changes.names import (
     new_id,
     shown,
 )
-from models.records import ObjectKey, UserType
+from models.records import MAX_WORD, ObjectKey, UserType
 
 LONGEST = "é" * (MAX_ID_BYTES // 2)
 

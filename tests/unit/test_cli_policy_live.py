@@ -9,12 +9,15 @@ from commandline import CommandLine, initialised
 from gateway.reload import Gate
 from gateway.settings import Settings
 from gateways import following
+from policy_folders import thin
 
 
 @pytest.fixture(name="mediagate")
 def fresh_folder(tmp_path: Path) -> CommandLine:
     """A fresh folder's command line."""
-    return initialised(tmp_path)
+    mediagate = initialised(tmp_path)
+    thin(tmp_path / "policies")
+    return mediagate
 
 
 def save(mediagate: CommandLine, name: str, text: str) -> str:

@@ -8,6 +8,7 @@ from commandline import CommandLine, initialised
 from gateway.reload import Gate
 from gateway.settings import Settings
 from models.store import Store
+from policy_folders import thin
 
 
 @pytest.fixture(name="mediagate")
@@ -16,6 +17,7 @@ def store_folder(tmp_path: Path) -> CommandLine:
     mediagate = initialised(tmp_path)
     toml = tmp_path / "mediagate.toml"
     toml.write_text(toml.read_text().replace('folder = "policies"', 'source = "store"'))
+    thin(tmp_path / "policies")
     (tmp_path / "policies").rename(tmp_path / "edit")
     return mediagate
 

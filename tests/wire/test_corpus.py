@@ -14,9 +14,9 @@ from e2e.raw import Answer, Line
 from gateway.corpus import CLOSED, Advisory, Forwarded, Scene, Try, load_corpus, load_excuses
 from gateway.reasons import TABLE, Reason
 from gateway.shipped import shipped_corpus
-from gateways import POLICIES
+from policy_folders import SHIPPED
 
-ROOT: Final = POLICIES.parent
+ROOT: Final = SHIPPED.parent
 CORPUS: Final = load_corpus(shipped_corpus())
 ROWS: Final = """
   - GET, POST, OPTIONS, PROPFIND /{path...}: {action: read, object: file, id: "/{path}", role: can_read_files}

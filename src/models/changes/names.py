@@ -11,7 +11,6 @@ Rules:
 """
 
 import json
-import re
 import unicodedata
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -20,13 +19,10 @@ from uuid import uuid4
 
 from models.changes.errors import InvalidError
 from models.columns import is_storable
-from models.records import ObjectKey
+from models.records import WORD_FORM, ObjectKey, is_word
 
 MAX_ID_BYTES = 1_024
 """Bytes of an id in UTF-8; two of them and their types fit into one index row of PostgreSQL."""
-
-MAX_WORD = 64
-"""Characters of a type or role name."""
 
 MAX_TEXT = 4_096
 """Characters of a name, title, description, link or note."""
@@ -39,7 +35,6 @@ MAX_DOCUMENT = 65_536
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_WORD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _SHOWN = 64
 
 
@@ -78,10 +73,8 @@ def checked_key(key: ObjectKey) -> ObjectKey:
 
 def checked_word(text: str, what: str) -> str:
     """Returns `text` if it may be an object type or role."""
-    if len(text) > MAX_WORD or not _WORD.fullmatch(text):
-        raise InvalidError(
-            f"{shown(text)} is no {what}: use up to {MAX_WORD} lower-case letters, digits and `_`"
-        )
+    if not is_word(text):
+        raise InvalidError(f"{shown(text)} is no {what}: {WORD_FORM}")
     return text
 
 
