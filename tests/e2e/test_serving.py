@@ -91,14 +91,14 @@ def spread(home: House, stack: ExitStack) -> list[Line]:
     """Opens connections until each of the two workers has some."""
     processes = workers(home.gateway.pid)
     assert len(processes) == 2
-    idle = [sockets(pid) for pid in processes]
     clients: list[Line] = []
+    served: set[int] = set()
     while len(clients) < 200:
+        idle = [sockets(pid) for pid in processes]
         clients.append(stack.enter_context(home.line()))
         assert clients[-1].ask("GET", "/-/livez").status == 200
-        if len(clients) >= 8 and all(
-            sockets(pid) > count for pid, count in zip(processes, idle, strict=True)
-        ):
+        served |= {pid for pid, count in zip(processes, idle, strict=True) if sockets(pid) > count}
+        if len(clients) >= 8 and len(served) == len(processes):
             return clients
     raise AssertionError("one worker gets no connections")
 
