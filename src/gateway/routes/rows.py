@@ -197,7 +197,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         row: the row that says so.
         targets: each must be allowed; empty only if `anonymous`.
-        named: the objects behind each of the row's namings; read through `Creates` and `Deletes`.
+        named: the objects behind each of the row's namings, where a success has effects; read through `Creates` and `Deletes`.
     """
 
     row: Row

@@ -11,6 +11,7 @@ Rules:
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from gateway.errors import GatewayError
@@ -25,6 +26,7 @@ from gateway.routes.rows import Naming, Operation, Row, Target
 from models.records import ObjectKey
 
 _WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", *UNREAD.values()))
+_UNNAMED: Final[Mapping[Naming, tuple[ObjectKey, ...]]] = MappingProxyType({})
 _BODILESS: Final = ("GET", "HEAD", "OPTIONS")
 _OF_HEADERS: Final = frozenset(("tagged-if", *UNREAD.values()))
 """Oddities that a request may have which falls on no row: it is refused all the same, for having none."""
@@ -131,7 +133,8 @@ def _of_one_object(row: Row, single: tuple[str, Naming, int], inbound: Inbound) 
         key = naming.form.of_text(inbound.segments[at])
     except IdError as error:
         raise naming.fault(error) from error
-    return Operation(row, (Target(action, key),), {naming: (key,)})
+    effects = row.creates is not None or row.deletes is not None
+    return Operation(row, (Target(action, key),), {naming: (key,)} if effects else _UNNAMED)
 
 
 def _check_oddities(inbound: Inbound, row: Row | None) -> None:
