@@ -23,7 +23,7 @@ from gateway.routes import Operation
 from models.records import Facts
 
 
-class Case(msgspec.Struct, eq=False):
+class Case(msgspec.Struct, eq=False, gc=False):
     """A request with what is known of it so far.
 
     Attributes:

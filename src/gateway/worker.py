@@ -129,7 +129,7 @@ class Worker:
             stack.push_async_callback(self.policies.stop)
             stack.push_async_callback(self._finish)
             self._stack = stack.pop_all()
-        _spare_the_collector()
+        spare_the_collector()
 
     async def stop(self) -> None:
         """Stops everything that was started."""
@@ -172,7 +172,7 @@ class Worker:
             LOG.warning("the last use of %d tokens was not written: %s", len(uses), error)
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Keeps the cycle collector from stopping requests: what a start has made stays, and records have no cycles."""
     gc.collect()
     gc.freeze()

@@ -38,6 +38,9 @@ from models.records import (
 _WANTED: Mapping[str, int] = {name: int(flag) for name, flag in PERMISSION_NAMES.items()}
 """Permissions as bare numbers: an IntFlag's own `&` makes a new member each time."""
 
+_NOWHERE = DomainRecord("", DomainStatus.DEACTIVATED)
+"""Where those are who belong to no domain."""
+
 _ACTIVE, _POWER = UserStatus.ACTIVE, UserType.POWER  # a member of an Enum is found more slowly than a name
 
 
@@ -145,18 +148,15 @@ class Subject(msgspec.Struct, eq=False, gc=False):
 
     def is_active(self) -> bool:
         """Tells whether the user's status is ACTIVE (seed: "Status")."""
-        user = self.user
-        return user is not None and user.status is _ACTIVE
+        return self.user is not None and self.user.status is _ACTIVE
 
     def in_working_domain(self) -> bool:
         """Tells whether the user's system domain is ACTIVE or WARNING."""
-        domain = self._domain or self._found_domain()
-        return domain is not None and domain.is_working
+        return (self._domain or self._found_domain() or _NOWHERE).is_working
 
     def in_frozen_domain(self) -> bool:
         """Tells whether the user's system domain is FROZEN, so that its content may be read and not changed."""
-        domain = self._domain or self._found_domain()
-        return domain is not None and domain.is_frozen
+        return (self._domain or self._found_domain() or _NOWHERE).is_frozen
 
     def is_admin(self) -> bool:
         """Tells whether the user is a domain owner (admin); only POWER users can be (seed: "Admin users")."""

@@ -38,7 +38,7 @@ from gateway.pipeline import Trail, audit, first_verdict
 from gateway.roles import read_role_floor
 from gateway.routes import RouteTable
 from gateway.settings import Settings
-from gateway.worker import Worker
+from gateway.worker import Worker, spare_the_collector
 from models import changes
 from models.networks import NetworkSet
 from models.records import ObjectKey, Permission, UserType
@@ -135,6 +135,7 @@ async def _measure(store: Store, folder: Path, rounds: int, requests: int) -> di
     await keeper.start()
     try:
         await _load_all(keeper, tokens)
+        spare_the_collector()  # as a worker does once it has started
         stages = Stages(keeper, Bundle("bench", read_policy(POLICIES), routes, floor, ()))
         log = AuditLog(str(folder / "audit"))
         number = requests * (rounds + 1)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gateway.policy.decision import Decision, Question
+from gateway.policy.spelled import spelled
 from models.vocabulary import Request, Resource, Subject
 
 Run = Callable[[Subject, Resource, Request], int]
@@ -47,6 +48,7 @@ MAX_STEPS: Final = 500
 MAX_NODES: Final = 20_000
 """Nodes of one tree."""
 _NAMES: Final = ("s", "r", "q")
+_CLASSES: Final = (Subject, Resource, Request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +190,19 @@ def _compiled(steps: Sequence[tuple[Step, bool]]) -> Run:
     literals: dict[str, object] = {}
     lines = ["def run(s, r, q):"]
     for number, (step, answer) in enumerate(steps):
-        written = ", ".join(_written(argument, literals) for argument in step.arguments)
-        lines.append(f" a = {_NAMES[step.receiver]}.{step.word}({written})")
+        lines.append(f" a = {_asking(step, literals)}")
         lines.append(f" if a is not {answer}: return {number} if a is {not answer} else -1")
     lines.append(f" return {len(steps)}")
     exec("\n".join(lines), literals)  # noqa: S102 - see above
     run: Run = literals["run"]  # type: ignore[assignment]
     return run
+
+
+def _asking(step: Step, literals: dict[str, object]) -> str:
+    """Returns the question as source text."""
+    receiver, written = _NAMES[step.receiver], [_written(argument, literals) for argument in step.arguments]
+    expression = spelled(_CLASSES[step.receiver], step.word, (receiver, *written), literals)
+    return expression or f"{receiver}.{step.word}({', '.join(written)})"
 
 
 def _written(form: Form, literals: dict[str, object]) -> str:

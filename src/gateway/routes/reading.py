@@ -95,17 +95,21 @@ class Source(Protocol):
 
 
 class SegmentSource:
-    """An opaque id that is one segment of the path."""
+    """An opaque id that is one segment of the path.
 
-    __slots__ = ("_at",)
+    Attributes:
+        at: the segment's number.
+    """
+
+    __slots__ = ("at",)
     fault = Reason.BAD_TARGET
 
     def __init__(self, parameter: Parameter) -> None:
-        self._at = parameter.at
+        self.at = parameter.at
 
     def keys(self, reading: Reading, form: ObjectForm) -> tuple[ObjectKey, ...]:
         """Returns the one object."""
-        return (form.of_text(reading.inbound.segments[self._at]),)
+        return (form.of_text(reading.inbound.segments[self.at]),)
 
 
 class PathSource:

@@ -1,7 +1,7 @@
 """The values of the routes stage: a row of a route map, and what a request turns out to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from gateway.errors import GatewayError
 from gateway.routes.forms import IdError, ObjectForm
 from gateway.routes.query import ANY_QUERY, QueryRule
-from gateway.routes.reading import AnswerBody, AnswerHeader, Headers, Reading, Source
+from gateway.routes.reading import AnswerBody, AnswerHeader, Headers, Reading, SegmentSource, Source
 from gateway.routes.templates import Parameter, Template
 from models.records import ObjectKey
 
@@ -44,7 +44,11 @@ class Naming:
         try:
             return self.source.keys(reading, self.form)
         except IdError as error:
-            raise GatewayError(self.source.fault, f"`{self.text}`: {error}") from error
+            raise self.fault(error) from error
+
+    def fault(self, error: IdError) -> GatewayError:
+        """Returns the refusal of what is no id."""
+        return GatewayError(self.source.fault, f"`{self.text}`: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,8 @@ class Row:
         success: the statuses that make the effects true.
         creates: what a success brings into being.
         deletes: what a success ends.
+        single: the action, the naming and the number of the segment, where one object is judged that is a segment of the path: most
+            rows are so, and are read without further ado.
     """
 
     place: str
@@ -164,6 +170,16 @@ class Row:
     creates: Creates | None = None
     deletes: Deletes | None = None
 
+    single: tuple[str, Naming, int] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if (
+            len(self.judged) == 1
+            and (naming := self.judged[0].naming)
+            and isinstance(naming.source, SegmentSource)
+        ):
+            object.__setattr__(self, "single", (self.judged[0].action, naming, naming.source.at))
+
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The path's parameters by name."""
@@ -181,7 +197,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         row: the row that says so.
         targets: each must be allowed; empty only if `anonymous`.
-        named: the objects behind each of the row's namings; read through `Creates` and `Deletes`.
+        named: the objects behind each of the row's namings, where a success has effects; read through `Creates` and `Deletes`.
     """
 
     row: Row

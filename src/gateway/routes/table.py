@@ -11,13 +11,14 @@ Rules:
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.hidden_methods import Kind, check_head, check_whole, kind_of
 from gateway.inbound import UNREAD, Inbound
 from gateway.reasons import Reason
-from gateway.routes.forms import ObjectForm
+from gateway.routes.forms import IdError, ObjectForm
 from gateway.routes.loading import Loaded, Names, load_folder
 from gateway.routes.matching import Tree
 from gateway.routes.reading import Reading
@@ -25,6 +26,7 @@ from gateway.routes.rows import Naming, Operation, Row, Target
 from models.records import ObjectKey
 
 _WITHOUT_ROW: Final = frozenset(("semicolon", "tagged-if", "method-parameter", *UNREAD.values()))
+_UNNAMED: Final[Mapping[Naming, tuple[ObjectKey, ...]]] = MappingProxyType({})
 _BODILESS: Final = ("GET", "HEAD", "OPTIONS")
 _OF_HEADERS: Final = frozenset(("tagged-if", *UNREAD.values()))
 """Oddities that a request may have which falls on no row: it is refused all the same, for having none."""
@@ -99,6 +101,8 @@ class RouteTable:
         Raises:
             GatewayError: BAD_TARGET, BAD_HEADERS, BAD_BODY or BODY_TOO_LARGE, if an id cannot be read, or in two ways.
         """
+        if row.single is not None and inbound.method in _BODILESS:
+            return _of_one_object(row, row.single, inbound)
         kind = hiding_place(row, inbound)
         if kind is not None:
             content_type = inbound.header(b"content-type")
@@ -121,6 +125,16 @@ class RouteTable:
             for key in keys:
                 targets.append(Target(judged.action, key))  # noqa: PERF401 - a generator for one key costs more
         return Operation(row, tuple(targets), named)
+
+
+def _of_one_object(row: Row, single: tuple[str, Naming, int], inbound: Inbound) -> Operation:
+    action, naming, at = single
+    try:
+        key = naming.form.of_text(inbound.segments[at])
+    except IdError as error:
+        raise naming.fault(error) from error
+    effects = row.creates is not None or row.deletes is not None
+    return Operation(row, (Target(action, key),), {naming: (key,)} if effects else _UNNAMED)
 
 
 def _check_oddities(inbound: Inbound, row: Row | None) -> None:
