@@ -41,14 +41,12 @@ class Effects:
         writing: whether the store is being written to at the moment.
     """
 
-    def __init__(self, store: Store, operation: Operation, owner_id: str, request_id: str) -> None:
+    def __init__(
+        self, store: Store, operation: Operation, owner_id: str, request_id: str, *, by_member: bool
+    ) -> None:
         """Takes what `prepare` found; use that."""
-        self._store, self._operation, self._owner_id, self._request_id = (
-            store,
-            operation,
-            owner_id,
-            request_id,
-        )
+        self._store, self._operation, self._request_id = store, operation, request_id
+        self._owner_id, self._by_member = owner_id, by_member
         self.ended = self.writing = False
         self._creation: str | None = None
         self._deletion: str | None = None
@@ -69,7 +67,7 @@ class Effects:
             owner is None
         ):  # let through by a policy of the operator's own: what support creates would be nobody's
             raise GatewayError(Reason.SUPPORT_OFF, "support access changes nothing")
-        effects = cls(store, operation, owner, request_id)
+        effects = cls(store, operation, owner, request_id, by_member=identity.user is not None)
         await effects._commit(effects._open)
         return effects
 
@@ -144,7 +142,7 @@ class Effects:
         if creates is None:
             return None
         key = creates.key_before(self._operation) or creates.key_from_answer(headers, body)
-        return changes.Created(key, self._owner_id, creates.parent_keys(self._operation))
+        return changes.Created(key, self._owner_id, creates.parent_keys(self._operation), self._by_member)
 
     def _settle(self, session: Session, created: changes.Created | None) -> changes.Settled | None:
         if self._deletion is not None:

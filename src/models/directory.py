@@ -13,6 +13,9 @@ from models.records import GroupKind, ObjectKey, RoleModel
 from models.tables import (
     AclEntry,
     AclJob,
+    AclTemplate,
+    AclTemplateEntry,
+    AclTemplateUse,
     Application,
     Group,
     GroupRole,
@@ -22,12 +25,13 @@ from models.tables import (
     Network,
     Object,
     Placement,
+    StorageFolder,
     SystemDomain,
     Token,
     User,
 )
 
-Owned = TypeVar("Owned", User, Group, Application)
+Owned = TypeVar("Owned", User, Group, Application, AclTemplate)
 
 
 def find_domain(session: Session, name_or_id: str | None) -> SystemDomain:
@@ -198,6 +202,43 @@ def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
     entries = select(AclEntry).where(AclEntry.object_type == key.type, AclEntry.object_id == key.id)
     order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates, AclEntry.expires.desc())
     return session.scalars(entries.order_by(*order)).all()
+
+
+def find_template(session: Session, domain_id: str | None, name_or_id: str) -> AclTemplate:
+    """Returns the ACL template with this id or name, of one domain or of any.
+
+    Raises:
+        ConflictError: several domains have a template with this name.
+        UnknownError: there is none.
+    """
+    by_name = select(AclTemplate).where(or_(AclTemplate.id == name_or_id, AclTemplate.name == name_or_id))
+    return _only(session, AclTemplate, by_name, domain_id, name_or_id)
+
+
+def list_templates(session: Session, domain_id: str | None = None) -> Sequence[AclTemplate]:
+    """Returns the ACL templates of a domain, or all, by name."""
+    found = _within(select(AclTemplate), AclTemplate, domain_id)
+    return session.scalars(found.order_by(AclTemplate.name, AclTemplate.id)).all()
+
+
+def list_template_entries(session: Session, template_id: str) -> Sequence[AclTemplateEntry]:
+    """Returns the entries of a template by principal."""
+    found = select(AclTemplateEntry).where(AclTemplateEntry.template_id == template_id)
+    order = (AclTemplateEntry.principal_kind, AclTemplateEntry.principal_id, AclTemplateEntry.propagates)
+    return session.scalars(found.order_by(*order)).all()
+
+
+def list_template_uses(session: Session, template_id: str) -> Sequence[AclTemplateUse]:
+    """Returns for whom a template is set."""
+    found = select(AclTemplateUse).where(AclTemplateUse.template_id == template_id)
+    return session.scalars(found.order_by(AclTemplateUse.level, AclTemplateUse.subject_id)).all()
+
+
+def list_storage_folders(session: Session) -> Sequence[StorageFolder]:
+    """Returns the folders that belong to storages, by name."""
+    return session.scalars(
+        select(StorageFolder).order_by(StorageFolder.object_type, StorageFolder.object_id)
+    ).all()
 
 
 def list_jobs(session: Session) -> Sequence[AclJob]:

@@ -64,6 +64,15 @@ class AclMode(StrEnum):
     APPEND = "APPEND"
 
 
+class TemplateLevel(StrEnum):
+    """For whom an ACL template is set (`models.changes.templates`)."""
+
+    DOMAIN = "domain"
+    GROUP = "group"
+    USER = "user"
+    STORAGE = "storage"
+
+
 class JobState(StrEnum):
     """How a job stands: OPEN while there is more to do."""
 
@@ -102,6 +111,7 @@ class Base(DeclarativeBase):
         IntentState: choice(IntentState),
         AclMode: choice(AclMode),
         JobState: choice(JobState),
+        TemplateLevel: choice(TemplateLevel),
     }
 
     def fact_keys(self) -> Iterator[str]:
@@ -346,6 +356,74 @@ class AclEntry(Base):
     def end(self) -> datetime | None:
         """When it expires; None if it does not."""
         return None if self.expires == NEVER else self.expires
+
+
+class AclTemplate(Base):
+    """Entries that a new object gets, once; no decision depends on it (`models.changes.templates`)."""
+
+    __tablename__ = "acl_templates"
+    __facts__ = ()
+    __table_args__ = (UniqueConstraint("domain_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
+    name: Mapped[str]
+    created: Mapped[datetime]
+    modified: Mapped[datetime]
+
+
+class AclTemplateEntry(Base):
+    """An entry that a template gives."""
+
+    __tablename__ = "acl_template_entries"
+    __facts__ = ()
+    __table_args__ = (Index(None, "principal_kind", "principal_id"),)
+
+    template_id: Mapped[str] = mapped_column(ForeignKey("acl_templates.id"), primary_key=True)
+    principal_kind: Mapped[PrincipalKind] = mapped_column(primary_key=True)
+    principal_id: Mapped[str] = mapped_column(primary_key=True)
+    propagates: Mapped[bool] = mapped_column(primary_key=True)
+    permissions: Mapped[Permission]
+
+    @property
+    def principal(self) -> str:
+        """The principal's name: `user:ID` or `group:ID`."""
+        return f"{self.principal_kind.value}:{self.principal_id}"
+
+
+class AclTemplateUse(Base):
+    """For whom a template is set: a domain, group or user by its id, a storage by its type and id."""
+
+    __tablename__ = "acl_template_uses"
+    __facts__ = ()
+
+    level: Mapped[TemplateLevel] = mapped_column(primary_key=True)
+    subject_type: Mapped[str] = mapped_column(primary_key=True, default="")
+    subject_id: Mapped[str] = mapped_column(primary_key=True)
+    template_id: Mapped[str] = mapped_column(ForeignKey("acl_templates.id"), index=True)
+
+
+class StorageFolder(Base):
+    """A folder whose content comes from a storage, so that what is new in it gets the storage's template."""
+
+    __tablename__ = "storage_folders"
+    __facts__ = ()
+    __table_args__ = (Index(None, "storage_type", "storage_id"),)
+
+    object_type: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[str] = mapped_column(primary_key=True)
+    storage_type: Mapped[str]
+    storage_id: Mapped[str]
+
+    @property
+    def folder(self) -> ObjectKey:
+        """The folder."""
+        return ObjectKey(self.object_type, self.object_id)
+
+    @property
+    def storage(self) -> ObjectKey:
+        """Where its content comes from."""
+        return ObjectKey(self.storage_type, self.storage_id)
 
 
 class AclJob(Base):

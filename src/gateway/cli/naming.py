@@ -15,7 +15,7 @@ from gateway.settings.reading import nearest
 from models import directory
 from models.changes import ConflictError, UnknownError
 from models.records import ObjectKey, Permission
-from models.tables import Application, Group, SystemDomain, User
+from models.tables import AclTemplate, Application, Group, SystemDomain, User
 
 MAX_COMPARED: Final = 5_000
 """Names that a misspelled one is compared with."""
@@ -54,6 +54,16 @@ def the_group(session: Session, name: str, domain: str | None = None) -> Group:
         return (group.name for group in directory.list_groups(session, domain_id))
 
     return _found(lambda: directory.find_group(session, domain_id, name), name, names)
+
+
+def the_template(session: Session, name: str, domain: str | None = None) -> AclTemplate:
+    """Returns the ACL template of this name or id, in one domain or in any."""
+    domain_id = the_domain(session, domain).id if domain is not None else None
+
+    def names() -> Iterable[str]:
+        return (template.name for template in directory.list_templates(session, domain_id))
+
+    return _found(lambda: directory.find_template(session, domain_id, name), name, names)
 
 
 def the_home(session: Session, domain: str | None, group: str | None) -> tuple[SystemDomain, Group | None]:

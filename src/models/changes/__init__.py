@@ -10,6 +10,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | shares | what users share with visitors, and the links by which these come |
 | support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
+| templates, ingest | entries that a new object gets, once, and taking up what a storage brings |
 | acl, bulk, propagation, jobs | who may do what with an object, with many at once, how far that reaches, and applying it to content |
 | networks, lockout | from where, and that whoever says so is not locked out |
 | policies | which bundle of policies is live, where the store keeps them |
@@ -46,6 +47,7 @@ from models.changes.groups import (
     take_role,
     update_group,
 )
+from models.changes.ingest import Ingested, ingest
 from models.changes.jobs import advance_job, open_jobs, start_job
 from models.changes.lockout import ANY_ADMIN, Guard
 from models.changes.members import add_member, remove_member
@@ -70,25 +72,39 @@ from models.changes.shares import (
     visit,
 )
 from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
+from models.changes.templates import (
+    Applied,
+    apply_template,
+    create_template,
+    delete_template,
+    give_in_template,
+    map_folder,
+    rename_template,
+    set_template,
+    take_from_template,
+)
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
-from models.tables import AclMode, IntentKind
+from models.tables import AclMode, IntentKind, TemplateLevel
 
 __all__ = [
     "ANY_ADMIN",
     "MAX_SUPPORT",
     "AclMode",
+    "Applied",
     "BusyError",
     "ChangeError",
     "ConflictError",
     "Created",
     "CycleError",
     "Guard",
+    "Ingested",
     "IntentKind",
     "InvalidError",
     "Line",
     "Lock",
     "Settled",
+    "TemplateLevel",
     "Terms",
     "UnknownError",
     "UserAttributes",
@@ -97,22 +113,28 @@ __all__ = [
     "add_recipient",
     "advance_job",
     "allow_network",
+    "apply_template",
     "change_owner",
     "count_owned",
     "create_application",
     "create_domain",
     "create_group",
     "create_share",
+    "create_template",
     "create_user",
     "delete_group",
     "delete_object",
+    "delete_template",
     "disallow_network",
     "far_reaching",
+    "give_in_template",
     "give_role",
     "grant",
+    "ingest",
     "issue_support_token",
     "issue_token",
     "let_support_in",
+    "map_folder",
     "mark_unknown",
     "open_intent",
     "open_jobs",
@@ -124,6 +146,7 @@ __all__ = [
     "remove_recipient",
     "remove_share",
     "remove_shares_of",
+    "rename_template",
     "revoke",
     "revoke_token",
     "set_allow_list",
@@ -134,9 +157,11 @@ __all__ = [
     "set_propagation_bounds",
     "set_role_model",
     "set_roles",
+    "set_template",
     "settle_create",
     "settle_delete",
     "start_job",
+    "take_from_template",
     "take_role",
     "token_digest",
     "transfer_objects",

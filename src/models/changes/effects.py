@@ -25,6 +25,7 @@ from models.changes.names import checked_key, checked_text, new_id, shown
 from models.changes.objects import forget, refuse_large, register_object
 from models.changes.placements import place
 from models.changes.rows import add, below, domain_of, named, remove, the_user
+from models.changes.templates import apply_default
 from models.columns import is_storable
 from models.records import ObjectKey
 from models.tables import Hold, Intent, IntentKind, IntentState, Object
@@ -42,11 +43,12 @@ class Lock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An object that the backend has made, its owner, and the collections it was made in."""
+    """An object that the backend has made, its owner, and the collections it was made in; `by_member` unless a visitor uploaded it."""
 
     key: ObjectKey
     owner_id: str | None
     parents: tuple[ObjectKey, ...] = ()
+    by_member: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,9 @@ def settle_create(session: Session, intent_id: str, created: Sequence[Created]) 
             continue
         registered.append(one.key)
         left_out.extend(_place_in(session, one))
+        if one.by_member:
+            applied = apply_default(session, one.key, one.owner_id)
+            left_out.extend((one.key, f"{principal} of its template: {why}") for principal, why in applied.left_out)
     _end(session, intent)
     return Settled(tuple(registered), tuple(present), tuple(left_out))
 

@@ -27,6 +27,7 @@ from models.changes.names import (
 )
 from models.changes.rows import add, remove, the_domain, the_group
 from models.networks import UNRESTRICTED
+from models.changes.templates import forget_principal
 from models.records import GroupKind
 from models.tables import AclEntry, Group, GroupRole, Membership, Network, PrincipalKind, User
 
@@ -98,6 +99,7 @@ def delete_group(session: Session, group_id: str, *, guard: Guard | None = ANY_A
         AclEntry.principal_kind == PrincipalKind.GROUP, AclEntry.principal_id == group_id
     )
     remove(session, session.scalars(entries).all())
+    forget_principal(session, PrincipalKind.GROUP, group_id)
     for kind in (Membership, GroupRole, Network):
         remove(session, session.scalars(select(kind).where(kind.group_id == group_id)).all())
     remove(session, [group])

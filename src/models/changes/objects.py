@@ -19,7 +19,7 @@ from models.changes.names import checked_key, checked_text, shown
 from models.changes.rows import add, below, home_of, remove, the_domain, the_present_user
 from models.changes.shares import remove_shares
 from models.records import ObjectKey
-from models.tables import AclEntry, Base, Hold, Object, Placement, Share
+from models.tables import AclEntry, AclTemplateUse, Base, Hold, Object, Placement, Share, StorageFolder
 
 MAX_ROWS_DELETED = 100_000
 """Rows that one deletion may take with it; a larger tree is deleted in parts."""
@@ -30,6 +30,9 @@ SPEAKING_OF: tuple[tuple[type[Base], InstrumentedAttribute[str], InstrumentedAtt
     (Placement, Placement.parent_type, Placement.parent_id),
     (AclEntry, AclEntry.object_type, AclEntry.object_id),
     (Hold, Hold.object_type, Hold.object_id),
+    (StorageFolder, StorageFolder.object_type, StorageFolder.object_id),
+    (StorageFolder, StorageFolder.storage_type, StorageFolder.storage_id),
+    (AclTemplateUse, AclTemplateUse.subject_type, AclTemplateUse.subject_id),
     (Object, Object.type, Object.id),
 )
 """The tables that speak of objects, and the columns that do."""

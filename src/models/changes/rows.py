@@ -11,7 +11,7 @@ from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_key, shown
 from models.columns import is_storable
 from models.records import GroupKind, ObjectKey, UserStatus
-from models.tables import Application, Base, Group, Object, Share, ShareRecipient, SystemDomain, Token, User
+from models.tables import AclTemplate, Application, Base, Group, Object, Share, ShareRecipient, SystemDomain, Token, User
 
 Row = TypeVar("Row", bound=Base)
 Owned = TypeVar("Owned", User, Group, Application)
@@ -85,6 +85,11 @@ def the_token(session: Session, token_id: str) -> Token:
 def the_share(session: Session, share_id: str) -> Share:
     """Returns the share with this id, or raises UnknownError."""
     return _the(session, Share, share_id, "share")
+
+
+def the_template(session: Session, template_id: str) -> AclTemplate:
+    """Returns the ACL template with this id, or raises UnknownError."""
+    return _the(session, AclTemplate, template_id, "template")
 
 
 def the_recipient(session: Session, recipient_id: str) -> ShareRecipient:
