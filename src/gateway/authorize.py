@@ -5,7 +5,9 @@ Rules:
 1. Every target that a request names is judged; the first refusal is the verdict of all.
 2. `create` on a path asks about the path if it is registered (overwriting), else about its folder (adding to it).
 3. What a deletion in progress holds is closed to all, but only those who may see it learn that (409).
-4. Judging is pure: a missing fact leaves as `MissingFactError`, the caller loads it and judges again.
+4. A token with a scope passes only where the row demands roles, all of which are in it, or where no credential is needed. That is said of the
+   credential and not of the user, so no policy can forget it, and what it leaves is judged as ever.
+5. Judging is pure: a missing fact leaves as `MissingFactError`, the caller loads it and judges again.
 """
 
 from collections.abc import Mapping
@@ -85,9 +87,12 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
         """Returns the verdict for all targets of `operation`.
 
         Raises:
-            MissingFactError: a fact is not at hand (rule 4).
+            MissingFactError: a fact is not at hand (rule 5).
         """
         row, facts = operation.row, self.facts
+        if identity.scope is not None and not row.anonymous and not (row.roles and identity.scope.issuperset(row.roles)):
+            first = (operation.targets or _HOME)[0]
+            return Verdict((Judged(first.action, first.object, Decision(allowed=False, reason=Reason.SCOPE)),))
         request = Request(client, now, row.roles, row.anonymous, identity.application_id)
         subject = Subject(facts, identity.user, self.role_floor, identity.support, identity.share)
         judged: list[Judged] = []

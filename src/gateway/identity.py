@@ -84,6 +84,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
         support: who of support asks; empty for everybody else.
         share: the share that let a visitor in; None for everybody else.
         recipient_id: to whom of the share the visitor's link was given.
+        scope: the roles that the token is good for; None for all that the user holds.
     """
 
     user: UserRecord | None
@@ -93,6 +94,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     support: str = ""
     share: ShareRecord | None = None
     recipient_id: str = ""
+    scope: frozenset[str] | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -170,7 +172,9 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     user = facts.get(token.user_fact)
     if not isinstance(user, UserRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")
-    return Identity(user, credential.proof, token.application_id, token.id)
+    if token.scope is None:
+        return Identity(user, credential.proof, token.application_id, token.id)
+    return Identity(user, credential.proof, token.application_id, token.id, scope=token.scope)
 
 
 def _pair(token: bytes | None, application: bytes | None) -> Credential:

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     DOMAIN = "domain"
     NETWORK = "network"
     ROLE = "role"
+    SCOPE = "scope"
     UNKNOWN_OBJECT = "unknown-object"
     SUPPORT_OFF = "support-off"
     FOREIGN_OBJECT = "foreign-object"
@@ -126,6 +127,7 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.DOMAIN: _row("authorize", 403, "your system domain does not take this now", Reason.DOMAIN),
     Reason.NETWORK: _row("authorize", 403, "this address is not on the allow-list", Reason.NETWORK),
     Reason.ROLE: _row("authorize", 403, "you do not hold a role that this needs", Reason.ROLE),
+    Reason.SCOPE: _row("authorize", 403, "this token is not good for the roles that this needs", Reason.SCOPE),
     Reason.UNKNOWN_OBJECT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.SUPPORT_OFF: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),
     Reason.FOREIGN_OBJECT: _row("authorize", 403, _ABSENT, Reason.NO_GRANT),

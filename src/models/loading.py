@@ -192,6 +192,7 @@ def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Reco
         Token.support,
         Token.share_id,
         Token.recipient_id,
+        Token.scope,
     )
     for row in _rows(connection, columns, Token.digest, wanted.tokens):
         records[f"token:{row.digest}"] = TokenRecord(
@@ -203,6 +204,7 @@ def _load_tokens(connection: Connection, wanted: Wanted, records: dict[str, Reco
             row.support or "",
             row.share_id or "",
             row.recipient_id or "",
+            frozenset(row.scope) if row.scope is not None else None,
         )
         if row.share_id is not None:
             wanted.shares.add(row.share_id)

@@ -286,6 +286,7 @@ class TokenRecord:
         support: who of support holds it; empty for a user's.
         share_id: the share to which a visitor's belongs; empty for all others.
         recipient_id: to whom of the share it was given.
+        scope: the roles that it is good for; None for all that its user holds.
         user_fact: the key of the user's record.
     """
 
@@ -297,6 +298,7 @@ class TokenRecord:
     support: str = ""
     share_id: str = ""
     recipient_id: str = ""
+    scope: frozenset[str] | None = None
     user_fact: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -143,6 +143,7 @@ class SystemDomain(Base):
     warn_above: Mapped[int] = mapped_column(default=1_000)
     support_until: Mapped[datetime | None]
     external_share: Mapped[bool] = mapped_column(default=True)
+    token_lifetime: Mapped[int | None]
 
 
 class User(Base):
@@ -231,6 +232,7 @@ class Token(Base):
     support: Mapped[str | None]
     share_id: Mapped[str | None] = mapped_column(ForeignKey("shares.id"), index=True)
     recipient_id: Mapped[str | None] = mapped_column(ForeignKey("share_recipients.id"), index=True)
+    scope: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     created: Mapped[datetime]
     expires: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

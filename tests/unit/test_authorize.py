@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,44 @@ def judge(policy: Policy, world: World, *targets: Target, who: str | None = "kim
     return Authorizer(policy, world, ROLE_FLOOR).judge(
         identity, operation, canonical_address("10.0.0.1"), NOW
     )
+
+
+SCOPES = {
+    "the role that the row demands": (("can_read_assets",), {"can_read_assets"}, True),
+    "more than that": (("can_read_assets",), {"can_read_assets", "can_search"}, True),
+    "one of two roles": (("can_read_assets", "can_search"), {"can_read_assets"}, False),
+    "another role": (("can_read_assets",), {"can_search"}, False),
+    "a row that demands no role": ((), {"can_read_assets"}, False),
+}
+
+
+@pytest.mark.parametrize(("roles", "scope", "passes"), SCOPES.values(), ids=SCOPES.keys())
+@pytest.mark.parametrize("admin", [False, True])
+def test_a_token_with_a_scope_passes_only_where_its_roles_are_demanded(
+    policy: Policy, roles: tuple[str, ...], scope: set[str], *, passes: bool, admin: bool
+) -> None:
+    """It binds admins as well, and takes nothing else away: what passes is judged as without a scope."""
+    world = studio(admin=admin) if admin else studio()
+    record = world.get("user:kim")
+    assert isinstance(record, UserRecord)
+    row = Row("t.yaml:1", ("GET",), Template.of("/"), "media", roles=roles)
+    ask = partial(Authorizer(policy, world, ROLE_FLOOR).judge, operation=Operation(row, (Target("read", CLIP),), {}), client=canonical_address("10.0.0.1"), now=NOW)  # fmt: skip
+    whole = ask(Identity(record, Proof.BEARER))
+    scoped = ask(Identity(record, Proof.BEARER, scope=frozenset(scope)))
+
+    assert scoped == whole if passes else scoped.deciding.decision.refusal is Reason.SCOPE
+    assert not scoped.allowed or whole.allowed
+
+
+def test_a_row_open_to_all_is_open_to_every_token(policy: Policy) -> None:
+    """Nobody is worse off with a credential than without."""
+    row = Row("t.yaml:1", ("GET",), Template.of("/"), "media", anonymous=True)
+    world = studio()
+    record = world.get("user:kim")
+    assert isinstance(record, UserRecord)
+    identity = Identity(record, Proof.BEARER, scope=frozenset({"can_search"}))
+    judged = Authorizer(policy, world, ROLE_FLOOR).judge(identity, Operation(row, (), {}), canonical_address("10.0.0.1"), NOW)  # fmt: skip
+    assert judged.allowed
 
 
 def inbox(world: World, *, registered: bool = False) -> World:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from models import changes
 from models.records import TokenRecord, UserStatus
 from models.store import Store
-from models.tables import Token
+from models.tables import SystemDomain, Token
 from stores import change, record, refused, revision, rows, touched
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
@@ -75,3 +75,69 @@ def test_applications_are_named_once_per_domain(cast: Store) -> None:
 def test_any_text_has_a_digest() -> None:
     """What a client sends as a token may be anything; looking it up never fails."""
     assert len(changes.token_digest("\ud800 é \0")) == 64
+
+
+ROLES = ["can_write_assets", "can_read_assets", "can_read_assets"]
+
+
+def test_a_scope_is_kept_with_the_token(cast: Store) -> None:
+    """Its roles are in the record, each once; a scope without roles, with what is no role, or without bound is refused."""
+    with change(cast) as session:
+        token, _ = changes.issue_token(session, "ben", "app", scope=ROLES)
+    found = record(cast, f"token:{token.digest}")
+    assert isinstance(found, TokenRecord)
+    assert found.scope == frozenset(ROLES)
+    assert "leave the scope out" in refused(cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=[])
+    refused(cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=["Can read"])
+    many = [f"can_{number}" for number in range(301)]
+    refused(cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=many)
+
+
+def test_a_token_is_replaced_with_an_overlap(cast: Store) -> None:
+    """The new one is for the same user, application and scope; the old one ends by itself, never later than it would have."""
+    with change(cast) as session:
+        old, _ = changes.issue_token(session, "ben", "app", scope=ROLES)
+        soon, _ = changes.issue_token(session, "ben", "app", expires=datetime.now(UTC) + timedelta(minutes=1))
+        end = soon.expires
+    since = revision(cast)
+    with change(cast) as session:
+        new, text = changes.rotate_token(session, old.id, overlap=timedelta(hours=1), expires=TOMORROW)
+        changes.rotate_token(session, soon.id, overlap=timedelta(hours=1))
+    assert f"token:{old.digest}" in touched(cast, since)
+    assert record(cast, f"token:{changes.token_digest(text)}") == TokenRecord(
+        new.id, "ben", "app", TOMORROW, revoked=False, scope=frozenset(ROLES)
+    )
+    with cast.read() as session:
+        ends = session.get_one(Token, old.id).expires
+        assert ends is not None
+        assert timedelta(minutes=59) < ends - datetime.now(UTC) <= timedelta(hours=1)
+        assert session.get_one(Token, soon.id).expires == end
+
+
+def test_what_is_not_valid_is_not_replaced(cast: Store) -> None:
+    """A revoked or replaced token, one of a deleted user or of support, an overlap that is too long or negative."""
+    hour = timedelta(hours=1)
+    with change(cast) as session:
+        revoked, _ = changes.issue_token(session, "ben", "app")
+        changes.revoke_token(session, revoked.id)
+        over, _ = changes.issue_token(session, "ben", "app")
+        changes.rotate_token(session, over.id, overlap=timedelta())
+        good, _ = changes.issue_token(session, "ben", "app")
+        support, _ = changes.issue_support_token(session, "sam", expires=TOMORROW)
+    for token in (revoked, over, support):
+        refused(cast, changes.ConflictError, changes.rotate_token, token.id, overlap=hour)
+    refused(cast, changes.InvalidError, changes.rotate_token, good.id, overlap=timedelta(days=31))
+    refused(cast, changes.InvalidError, changes.rotate_token, good.id, overlap=-hour)
+    refused(cast, changes.UnknownError, changes.rotate_token, "none", overlap=hour)
+
+
+def test_a_domain_says_how_long_tokens_last(cast: Store) -> None:
+    """Within bounds, or not at all."""
+    with change(cast) as session:
+        changes.set_token_lifetime(session, "main", timedelta(days=90))
+        assert session.get_one(SystemDomain, "main").token_lifetime == 90 * 86400
+        changes.set_token_lifetime(session, "main", None)
+        assert session.get_one(SystemDomain, "main").token_lifetime is None
+    refused(cast, changes.InvalidError, changes.set_token_lifetime, "main", timedelta())
+    refused(cast, changes.InvalidError, changes.set_token_lifetime, "main", timedelta(days=4000))
+    refused(cast, changes.UnknownError, changes.set_token_lifetime, "none", timedelta(days=1))

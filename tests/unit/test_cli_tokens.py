@@ -147,3 +147,41 @@ def test_a_bare_token_is_all_that_is_printed(mediagate: CommandLine) -> None:
     said = mediagate.ok("token", "create", ADA, "--bare")
 
     assert record(mediagate, said.strip()).expires is not None
+
+
+def test_a_token_for_some_roles_is_good_for_nothing_else(mediagate: CommandLine) -> None:
+    """The roles are told with the token and in the list; one that the catalogue does not know is refused."""
+    issued = mediagate.json("token", "create", ADA, "--role", "can_read_assets", "--role", "can_search")
+
+    assert issued["roles"] == ["can_read_assets", "can_search"]
+    assert record(mediagate, issued["token"]).scope == frozenset(issued["roles"])
+    assert [row["roles"] for row in mediagate.json("token", "list")] == [issued["roles"]]
+    assert "can_read_assets, can_search" in mediagate.ok("token", "create", ADA, *("--role", "can_read_assets"), "--role", "can_search")  # fmt: skip
+    assert "did you mean `can_search`?" in mediagate.fails("token", "create", ADA, "--role", "can_serach")
+
+
+def test_a_token_is_replaced_and_the_old_one_ends(mediagate: CommandLine) -> None:
+    """The new one is shown once, for the same user, application and roles; until when the old one holds is told."""
+    old = mediagate.json("token", "create", ADA, "--app", "player", "--role", "can_search")
+    new = mediagate.json("token", "rotate", old["id"], "--overlap", "2h")
+
+    assert (new["user"], new["app"], new["roles"], new["replaces"]) == (ADA, "player", ["can_search"], old["id"])
+    found = record(mediagate, old["token"])
+    assert found.expires is not None
+    assert timedelta(minutes=118) < found.expires - datetime.now(UTC) <= timedelta(hours=2)
+    assert "The old one is valid until" in mediagate.ok("token", "rotate", new["id"], "--overlap", "none")
+    assert "not valid any more" in mediagate.fails("token", "rotate", new["id"])
+    assert "write 1h, 2d or none" in mediagate.fails("token", "rotate", new["id"], "--overlap", "soon", code=2)
+    assert mediagate.ok("token", "rotate", mediagate.json("token", "create", ADA)["id"], "--bare").startswith("mg_")
+
+
+def test_the_domain_says_how_long_a_token_lasts(mediagate: CommandLine) -> None:
+    """Unless somebody says otherwise."""
+    assert "issued for 2h" in mediagate.ok("domain", "set", "default", "--token-lifetime", "2h")
+    ends = record(mediagate, mediagate.json("token", "create", ADA)["token"]).expires
+    assert ends is not None
+    assert ends - datetime.now(UTC) <= timedelta(hours=2)
+    assert record(mediagate, mediagate.json("token", "create", ADA, "--expires", "never")["token"]).expires is None
+    assert mediagate.json("domain", "list")[0]["token_lifetime"] == "2:00:00"
+    mediagate.ok("domain", "set", "default", "--token-lifetime", "off")
+    assert mediagate.json("domain", "list")[0]["token_lifetime"] is None

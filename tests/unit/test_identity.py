@@ -78,6 +78,15 @@ def test_a_token_of_support_names_no_user() -> None:
         identify(credential_of(inbound(*FORMS[Proof.BEARER])), facts, NOW + timedelta(hours=1))
 
 
+def test_a_scope_comes_with_the_identity() -> None:
+    """The roles that a token is good for are known of who asks; without any it is good for all."""
+    scope = frozenset({"can_read_assets"})
+    facts = world()
+    assert identify(credential_of(inbound(*FORMS[Proof.BEARER])), facts, NOW).scope is None
+    facts.records[KEY] = TokenRecord("t1", "kim", "app1", None, revoked=False, scope=scope)
+    assert identify(credential_of(inbound(*FORMS[Proof.BEARER])), facts, NOW).scope == scope
+
+
 def test_no_credential_is_anonymous() -> None:
     """Anonymous is the absence of a credential, and nothing else."""
     assert identify(credential_of(inbound()), world(), NOW) is ANONYMOUS

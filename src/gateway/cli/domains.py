@@ -1,6 +1,6 @@
 """`mediagate domain`: system domains, the hard walls around users, groups and objects."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,6 +11,7 @@ from gateway.cli.desk import desk_of
 from gateway.cli.options import examples
 from gateway.cli.text import table
 from gateway.cli.tokens import until, when
+from gateway.quantities import seconds
 from models import changes, directory
 from models.records import DomainStatus, RoleModel
 from models.tables import SystemDomain
@@ -106,6 +107,15 @@ def set_(  # noqa: PLR0913 - one for each thing that can be set
             show_default=False,
         ),
     ] = None,
+    token_lifetime: Annotated[
+        str | None,
+        typer.Option(
+            "--token-lifetime",
+            metavar="SPAN",
+            help="How long tokens are valid where nobody says otherwise: 90d; or off.",
+            show_default=False,
+        ),
+    ] = None,
     support: Annotated[
         str | None,
         typer.Option(
@@ -116,7 +126,7 @@ def set_(  # noqa: PLR0913 - one for each thing that can be set
     ] = None,
 ) -> None:
     """Changes a system domain."""
-    given = (status, role_model, max_propagating, warn_above, external_share, support)
+    given = (status, role_model, max_propagating, warn_above, external_share, token_lifetime, support)
     if all(each is None for each in given):
         raise typer.BadParameter("nothing to set: give at least one option, as in --status FROZEN")
     desk = desk_of(context)
@@ -134,6 +144,14 @@ def set_(  # noqa: PLR0913 - one for each thing that can be set
             changes.set_external_share(commit.session, found.id, on=external_share)
             said.append(
                 f"domain {found.name} {'shares' if external_share else 'does not share'} with visitors"
+            )
+        if token_lifetime is not None:
+            lasting = _lifetime_of(token_lifetime)
+            changes.set_token_lifetime(commit.session, found.id, lasting)
+            said.append(
+                f"tokens of domain {found.name} are issued for {token_lifetime}"
+                if lasting
+                else f"domain {found.name} says nothing of how long tokens last"
             )
         if support is not None:
             changes.let_support_in(commit.session, found.id, _end_of(support))
@@ -154,6 +172,15 @@ def _bounded(session: Session, domain: SystemDomain, most: int | None, warn_abov
     if warn_above is not None:
         said.append(f"write or delete over more than {warn_above} objects of domain {domain.name} warns")
     return said
+
+
+def _lifetime_of(text: str) -> timedelta | None:
+    if text == OFF:
+        return None
+    try:
+        return timedelta(seconds=seconds(text))
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"`{text}` is no span: write 90d, or off") from None
 
 
 def _end_of(span: str) -> datetime | None:
@@ -177,5 +204,6 @@ def described(domain: SystemDomain) -> dict[str, Any]:
         "max_propagating": domain.max_propagating,
         "warn_above": domain.warn_above,
         "external_share": "on" if domain.external_share else "off",
+        "token_lifetime": str(timedelta(seconds=domain.token_lifetime)) if domain.token_lifetime else None,
         "support_until": when(domain.support_until),
     }

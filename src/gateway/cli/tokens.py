@@ -8,14 +8,18 @@ from sqlalchemy.orm import Session
 
 from gateway.cli import naming
 from gateway.cli.desk import Desk, desk_of
+from gateway.cli.groups import check_roles
 from gateway.cli.options import DomainOption, UserArgument, examples
 from gateway.cli.text import card, table
 from gateway.quantities import seconds
 from models import changes, directory
-from models.tables import Application, Token, TokenUse, User
+from models.tables import Application, SystemDomain, Token, TokenUse, User
 
 DEFAULT_APP: Final = "command-line"
 DEFAULT_EXPIRY: Final = "30d"
+"""Unless the domain says otherwise."""
+DEFAULT_OVERLAP: Final = "1h"
+NO_OVERLAP: Final = "none"
 NEVER: Final = "never"
 COLUMNS = ("id", "user", "app", "state", "created", "expires", "last_used")
 
@@ -24,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     """Adds the commands of this noun."""
     tokens = typer.Typer(name="token", help="Credentials of users.", rich_markup_mode=None)
     tokens.command("create", epilog=CREATE_EXAMPLES)(create)
+    tokens.command("rotate", epilog=ROTATE_EXAMPLES)(rotate)
     tokens.command("list")(list_)
     tokens.command("revoke", epilog=examples("mediagate token revoke 3f1c0a52-..."))(revoke)
     app.add_typer(tokens)
@@ -32,8 +37,23 @@ def add_to(app: typer.Typer) -> None:
 CREATE_EXAMPLES = examples(
     "mediagate token create stan@example.org",
     "mediagate token create stan@example.org --app player --expires never",
+    "mediagate token create stan@example.org --role can_read_assets   (good for nothing else)",
     "TOKEN=$(mediagate token create stan@example.org --bare)",
 )
+ROTATE_EXAMPLES = examples(
+    "mediagate token rotate 3f1c0a52-...",
+    "mediagate token rotate 3f1c0a52-... --overlap 1d --expires 90d",
+)
+ExpiresOption = Annotated[
+    str | None,
+    typer.Option(
+        "--expires",
+        metavar="SPAN",
+        help="How long it is valid: 12h, 30d, never; what the domain says, else 30d, by default.",
+        show_default=False,
+    ),
+]
+BareOption = Annotated[bool, typer.Option("--bare", help="Print the token alone, for scripts.")]
 
 
 def create(
@@ -43,19 +63,54 @@ def create(
     app: Annotated[
         str, typer.Option("--app", metavar="NAME", help="The application that will use it.")
     ] = DEFAULT_APP,
-    expires: Annotated[
-        str, typer.Option("--expires", metavar="SPAN", help="How long it is valid: 12h, 30d, never.")
-    ] = DEFAULT_EXPIRY,
-    bare: Annotated[bool, typer.Option("--bare", help="Print the token alone, for scripts.")] = False,
+    expires: ExpiresOption = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="Good only where such roles are needed; may repeat.",
+            show_default=False,
+        ),
+    ] = None,
+    bare: BareOption = False,
     domain: DomainOption = None,
 ) -> None:
     """Makes a token for a user and prints it, once, with the App-ID that goes with it."""
     desk = desk_of(context)
-    end = until(expires)
+    check_roles(desk, role or [])
     with desk.writing() as commit:
         found = naming.the_user(commit.session, user, domain)
-        issued = issue(commit.session, found, app, end)
+        end = end_for(commit.session, found, expires)
+        issued = issue(commit.session, found, app, end, role or None)
     desk.tell(issued, str(issued["token"]) if bare else told(desk, issued))
+
+
+def rotate(
+    context: typer.Context,
+    token: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.", show_default=False)],
+    *,
+    overlap: Annotated[
+        str, typer.Option("--overlap", metavar="SPAN", help="How long the old one stays valid: 1h, at most 30d; or none.")
+    ] = DEFAULT_OVERLAP,
+    expires: ExpiresOption = None,
+    bare: BareOption = False,
+) -> None:
+    """Makes a token in place of another, for the same user, application and roles; the old one ends by itself."""
+    desk = desk_of(context)
+    try:
+        both = timedelta(seconds=0 if overlap == NO_OVERLAP else seconds(overlap))
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"`{overlap}` is no span: write 1h, 2d or none") from None
+    with desk.writing() as commit:
+        session = commit.session
+        old = session.get(Token, token)
+        user = session.get(User, old.user_id) if old is not None and old.user_id else None
+        end = end_for(session, user, expires) if user is not None else None
+        made, text = changes.rotate_token(session, token, overlap=both, expires=end)
+        issued = {**_issued(session, made, text), "replaces": token, "old_expires": _end_of(session, token)}
+    said = f"{told(desk, issued)}\n\nThe old one is valid until {issued['old_expires']}."
+    desk.tell(issued, text if bare else said)
 
 
 def list_(
@@ -85,20 +140,33 @@ def revoke(
     desk.tell(document, f"revoked token {token} of {document['user']}")
 
 
-def issue(session: Session, user: User, app: str, end: datetime | None) -> dict[str, Any]:
+def issue(
+    session: Session, user: User, app: str, end: datetime | None, scope: list[str] | None = None
+) -> dict[str, Any]:
     """Makes a token for an application, which is made if there is none of this name; returns it with its text."""
     application = naming.the_application(session, user.domain_id, app) or changes.create_application(
         session, user.domain_id, app
     )
-    token, text = changes.issue_token(session, user.id, application.id, expires=end)
-    return {
-        "id": token.id,
-        "user": user.email,
-        "app": application.name,
-        "app_id": application.id,
-        "token": text,
-        "expires": when(token.expires) or NEVER,
-    }
+    token, text = changes.issue_token(session, user.id, application.id, expires=end, scope=scope)
+    return _issued(session, token, text)
+
+
+def end_for(session: Session, user: User, expires: str | None) -> datetime | None:
+    """Returns when a token of a user ends: as is said, else as the domain says; None for never."""
+    if expires is not None:
+        return until(expires)
+    lifetime = session.get_one(SystemDomain, user.domain_id).token_lifetime
+    return until(DEFAULT_EXPIRY) if lifetime is None else datetime.now(UTC) + timedelta(seconds=lifetime)
+
+
+def _issued(session: Session, token: Token, text: str) -> dict[str, Any]:
+    described = _described(session, token)
+    kept = ("id", "user", "app", "app_id", "expires", "roles")
+    return {**{name: described[name] for name in kept}, "token": text}
+
+
+def _end_of(session: Session, token_id: str) -> str | None:
+    return when(session.get_one(Token, token_id).expires)
 
 
 def told(desk: Desk, issued: dict[str, Any]) -> str:
@@ -108,6 +176,7 @@ def told(desk: Desk, issued: dict[str, Any]) -> str:
         "App-ID": issued["app_id"],
         "Auth-Token": issued["token"],
         "expires": issued["expires"],
+        **({"roles": issued["roles"]} if issued["roles"] is not None else {}),
     }
     curl = f"curl -H 'App-ID: {issued['app_id']}' -H 'Auth-Token: {issued['token']}' {_address(desk)}"
     return f"{card(lines)}\n\nThe token is shown only now. Try it:\n  {curl}"
@@ -138,6 +207,7 @@ def _described(session: Session, token: Token) -> dict[str, Any]:
         "user": user.email if user else f"support:{token.support}",
         "app": application.name if application else None,
         "app_id": token.application_id,
+        "roles": token.scope,
         "state": state_of(token),
         "created": when(token.created),
         "expires": when(token.expires) or NEVER,

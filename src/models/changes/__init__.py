@@ -83,7 +83,14 @@ from models.changes.templates import (
     set_template,
     take_from_template,
 )
-from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
+from models.changes.tokens import (
+    create_application,
+    issue_token,
+    revoke_token,
+    rotate_token,
+    set_token_lifetime,
+    token_digest,
+)
 from models.changes.users import UserAttributes, create_user, update_user
 from models.tables import AclMode, IntentKind, TemplateLevel
 
@@ -149,6 +156,7 @@ __all__ = [
     "rename_template",
     "revoke",
     "revoke_token",
+    "rotate_token",
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
@@ -158,6 +166,7 @@ __all__ = [
     "set_role_model",
     "set_roles",
     "set_template",
+    "set_token_lifetime",
     "settle_create",
     "settle_delete",
     "start_job",
