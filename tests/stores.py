@@ -21,7 +21,7 @@ from models import changes
 from models.records import ObjectKey, Record, UserType
 from models.schema import HEAD
 from models.store import Store
-from models.tables import Base, LogEntry, Revision
+from models.tables import Base, ChangeEntry, LogEntry, Revision
 
 P = ParamSpec("P")
 
@@ -214,7 +214,7 @@ def rows(store: Store) -> Mapping[str, list[tuple[Any, ...]]]:
         return {
             table.name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
             for table in Base.metadata.sorted_tables
-            if table.name not in (LogEntry.__tablename__, Revision.__tablename__)
+            if table.name not in (LogEntry.__tablename__, Revision.__tablename__, ChangeEntry.__tablename__)
         }
 
 

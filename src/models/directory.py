@@ -17,6 +17,7 @@ from models.tables import (
     AclTemplateEntry,
     AclTemplateUse,
     Application,
+    ChangeEntry,
     Group,
     GroupRole,
     Hold,
@@ -257,6 +258,25 @@ def list_links(session: Session, share_id: str) -> Sequence[ShareRecipient]:
     """Returns the links to a share, those of persons first by e-mail."""
     found = select(ShareRecipient).where(ShareRecipient.share_id == share_id)
     return session.scalars(found.order_by(ShareRecipient.email.is_(None), ShareRecipient.email)).all()
+
+
+def list_changes(
+    session: Session, *, key: str | None = None, author: str | None = None, limit: int = 50
+) -> Sequence[ChangeEntry]:
+    """Returns what commits did, the latest first.
+
+    Args:
+        session: a snapshot.
+        key: only what was done to rows in whose names this stands.
+        author: only what this author did.
+        limit: at most so many.
+    """
+    found = select(ChangeEntry).order_by(ChangeEntry.revision.desc(), ChangeEntry.position)
+    if key is not None:
+        found = found.where(ChangeEntry.key.contains(key, autoescape=True))
+    if author is not None:
+        found = found.where(ChangeEntry.author == author)
+    return session.scalars(found.limit(limit)).all()
 
 
 def list_jobs(session: Session) -> Sequence[AclJob]:

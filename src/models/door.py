@@ -5,7 +5,7 @@ Rules:
 1. Rows are changed through mapped objects only. A statement that is neither a SELECT nor a savepoint and does not come from a flush is
    refused: it would change facts that no cache hears of.
 2. Each flush adds what its rows touch, by `__facts__` (`models.tables`, rule 1).
-3. The revision and its log row are written last, in the same transaction.
+3. The revision, what was changed (`models.told`), and the log row are written last, in the same transaction.
 """
 
 import secrets
@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, event, insert, inspect, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
+from models import told
 from models.errors import StoreError
 from models.tables import Base, LogEntry, Revision, columns_of
+from models.told import Changed, Values, committed_of
 
 MAX_KEYS = 1_000
 """Keys that one commit names; one that touches more says `EVERYTHING` instead."""
@@ -46,6 +48,10 @@ class WriteSession(Session):
         super().__init__(bind=connection, expire_on_commit=False, join_transaction_mode="rollback_only")
         self.touched: set[str] = set()
         self.has_changed = False
+        self.changed = Changed()
+        self._begun: dict[SessionTransaction, int] = {}
+        event.listen(self, "after_transaction_create", self._begin)
+        event.listen(self, "after_soft_rollback", self._undo)
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Writes pending changes, having noted what they touch.
@@ -53,17 +59,27 @@ class WriteSession(Session):
         Raises:
             StoreError: a column that decides which record a row belongs to was changed.
         """
-        self._note()
+        before, gone = self._note()
         with free(self.connection()):
             super().flush(objects)
+        self.changed.note(before, gone)
 
-    def _note(self) -> None:
+    def _begin(self, _session: Session, transaction: SessionTransaction) -> None:
+        self._begun[transaction] = len(self.changed)
+
+    def _undo(self, _session: Session, transaction: SessionTransaction) -> None:
+        self.changed.forget_since(self._begun.get(transaction, 0))
+
+    def _note(self) -> tuple[list[tuple[Base, Values | None]], list[Base]]:
+        """Notes what the pending changes touch; returns the rows that are made or changed, with what they were, and those that go."""
         changed = [row for row in self.dirty if self.is_modified(row)]
         for row in changed:
             _refuse_move(row)
         for row in (*self.new, *changed, *self.deleted):
             self.has_changed = True
             self.touched.update(row.fact_keys())
+        made: list[tuple[Base, Values | None]] = [(row, None) for row in self.new]
+        return [*made, *((row, committed_of(row)) for row in changed)], list(self.deleted)
 
 
 def _refuse_move(row: Base) -> None:
@@ -107,12 +123,13 @@ def take_turn(connection: Connection) -> int:
     return connection.execute(select(Revision.value).with_for_update()).scalar_one()
 
 
-def advance(connection: Connection, author: str, touched: set[str]) -> int:
-    """Writes the next revision and its log row, the last statements before COMMIT; returns the new revision."""
+def advance(connection: Connection, author: str, touched: set[str], changed: Changed) -> int:
+    """Writes the next revision, what was changed, and its log row, the last statements before COMMIT; returns the new revision."""
     keys = sorted(touched) if len(touched) <= MAX_KEYS else [EVERYTHING]
     with free(connection):
         bump = update(Revision).values(value=Revision.value + 1).returning(Revision.value)
         revision = connection.execute(bump).scalar_one()
+        told.write(connection, revision, author, changed)
         connection.execute(delete(LogEntry).where(LogEntry.revision <= revision - LOG_KEPT))
         entry = {
             "revision": revision,

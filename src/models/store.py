@@ -130,7 +130,7 @@ class Store:
                 yield commit
                 session.flush()
                 if session.has_changed:
-                    commit.revision = advance(connection, author, session.touched)
+                    commit.revision = advance(connection, author, session.touched, session.changed)
                     rings = True
         finally:
             if rings:

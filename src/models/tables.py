@@ -564,3 +564,20 @@ class LogEntry(Base):
     keys: Mapped[list[str]]
     at: Mapped[datetime]
     author: Mapped[str]
+
+
+class ChangeEntry(Base):
+    """What a commit did to one row (`models.told`): NULL before it was made, or after it was removed."""
+
+    __tablename__ = "change_log"
+    __facts__ = ()
+    __table_args__ = (Index(None, "kind", "key"),)
+
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    author: Mapped[str]
+    kind: Mapped[str]
+    key: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -32,6 +32,7 @@ class Mediagate(Root):
         "template": Noun("gateway.cli.templates", "ACL templates: entries that new objects get."),
         "storage": Noun("gateway.cli.storages", "Folders that belong to storages."),
         "ingest": Noun("gateway.cli.storages", "Take up what a storage brings."),
+        "history": Noun("gateway.cli.history", "Who changed what and when."),
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
         "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
         "identity-key": Noun("gateway.cli.identity_key", "Make a key that signs identity tokens."),
