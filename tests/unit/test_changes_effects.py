@@ -229,3 +229,22 @@ def test_what_is_settled_cannot_be_settled_again(cast: Store) -> None:
     refused(cast, changes.UnknownError, changes.settle_delete, intent.id)
     refused(cast, changes.UnknownError, changes.abandon_intent, intent.id)
     refused(cast, changes.UnknownError, changes.mark_unknown, "\0")
+
+
+def test_what_a_member_creates_gets_the_template_that_is_meant_for_it(cast: Store) -> None:
+    """In the commit that registers it, beside the owner's rights; what a visitor uploads gets none."""
+    upload, other = file("/media/a.mov"), file("/media/b.mov")
+    with change(cast) as session:
+        changes.create_template(session, "main", "Editorial", id_="tpl")
+        changes.give_in_template(session, "tpl", "group:crew", Permission.READ, propagates=False)
+        changes.give_in_template(session, "tpl", "user:ada", Permission.WRITE, propagates=False)
+        changes.set_template(session, changes.TemplateLevel.DOMAIN, "main", "tpl")
+        intent, visitors = create(session, upload), create(session, other)
+    since = revision(cast)
+    with change(cast) as session:
+        changes.settle_create(session, intent.id, [Created(upload, "ben")])
+    assert record(cast, upload.fact).direct == {"group:crew": Permission.READ, "user:ada": Permission.WRITE}  # type: ignore[union-attr]
+    assert touched(cast, since) == {upload.fact}
+    with change(cast) as session:
+        changes.settle_create(session, visitors.id, [Created(other, "ben", by_member=False)])
+    assert record(cast, other.fact).direct == {}  # type: ignore[union-attr]
