@@ -41,9 +41,9 @@ class CommandLine:
 
     folder: Path
 
-    def __call__(self, *args: str, environ: Mapping[str, str] | None = None, typed: str = "") -> Answer:
-        """Runs one command in this process; `typed` comes on its standard input."""
-        return run("--config", str(self.folder / "mediagate.toml"), *args, environ=environ, typed=typed)
+    def __call__(self, *args: str, environ: Mapping[str, str] | None = None) -> Answer:
+        """Runs one command in this process."""
+        return run("--config", str(self.folder / "mediagate.toml"), *args, environ=environ)
 
     def ok(self, *args: str) -> str:
         """Runs a command that must succeed and returns what it said."""
@@ -70,11 +70,11 @@ class CommandLine:
             return [row[0] for row in database.execute("SELECT author FROM revision_log ORDER BY revision")]
 
 
-def run(*args: str, environ: Mapping[str, str] | None = None, typed: str = "") -> Answer:
+def run(*args: str, environ: Mapping[str, str] | None = None) -> Answer:
     """Runs `mediagate` in this process, without settings of the surroundings."""
     clean: dict[str, str | None] = {"MEDIAGATE_CONFIG": None, **(environ or {})}
     result = CliRunner().invoke(
-        make_app(), list(args), typed, clean, catch_exceptions=False, prog_name="mediagate"
+        make_app(), list(args), env=clean, catch_exceptions=False, prog_name="mediagate"
     )
     return Answer(result.exit_code, result.stdout, result.stderr)
 

@@ -26,8 +26,6 @@ from models.tables import (
     Network,
     Object,
     Placement,
-    Share,
-    ShareRecipient,
     StorageFolder,
     SystemDomain,
     Token,
@@ -242,22 +240,6 @@ def list_storage_folders(session: Session) -> Sequence[StorageFolder]:
     return session.scalars(
         select(StorageFolder).order_by(StorageFolder.object_type, StorageFolder.object_id)
     ).all()
-
-
-def list_shares(
-    session: Session, domain_id: str | None = None, owner_id: str | None = None
-) -> Sequence[Share]:
-    """Returns what is shared, in a domain and by a user or by all, the newest first."""
-    found = select(Share).order_by(Share.created.desc(), Share.id)
-    if domain_id is not None:
-        found = found.where(Share.domain_id == domain_id)
-    return session.scalars(found if owner_id is None else found.where(Share.owner_id == owner_id)).all()
-
-
-def list_links(session: Session, share_id: str) -> Sequence[ShareRecipient]:
-    """Returns the links to a share, those of persons first by e-mail."""
-    found = select(ShareRecipient).where(ShareRecipient.share_id == share_id)
-    return session.scalars(found.order_by(ShareRecipient.email.is_(None), ShareRecipient.email)).all()
 
 
 def list_changes(

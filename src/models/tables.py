@@ -264,7 +264,6 @@ class Share(Base):
     rights: Mapped[list[str]]
     networks: Mapped[list[str]] = mapped_column(default=list)
     max_visits: Mapped[int | None]
-    password: Mapped[str | None]
     created: Mapped[datetime]
     expires: Mapped[datetime]
 
@@ -272,20 +271,6 @@ class Share(Base):
     def key(self) -> ObjectKey:
         """What is shared."""
         return ObjectKey(self.object_type, self.object_id)
-
-
-class ShareRules(Base):
-    """What a domain's shares may be at most, and what they are where nobody says otherwise (`models.changes.share_rules`)."""
-
-    __tablename__ = "share_rules"
-    __facts__ = ()
-
-    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), primary_key=True)
-    longest: Mapped[int | None]
-    usual: Mapped[int | None]
-    needs_password: Mapped[bool] = mapped_column(default=False)
-    most_rights: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    usual_rights: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ShareRecipient(Base):

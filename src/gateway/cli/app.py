@@ -23,7 +23,6 @@ class Mediagate(Root):
         "group": Noun("gateway.cli.groups", "Groups and teams: roles and members."),
         "token": Noun("gateway.cli.tokens", "Credentials of users."),
         "support": Noun("gateway.cli.support", "Credentials of support."),
-        "share": Noun("gateway.cli.shares", "What users share with people who have no account."),
         "object": Noun("gateway.cli.objects", "Registered objects of the backends."),
         "collection": Noun("gateway.cli.objects", "Collections and what stands in them."),
         "grant": Noun("gateway.cli.grants", "Grant permissions on an object."),

@@ -7,7 +7,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 |---|---|
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
-| shares, share_rules | what users share with visitors, the links by which these come, and what a domain says of all its shares |
+| shares | what users share with visitors, and the links by which these come |
 | support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
 | templates, ingest | entries that a new object gets, once, and taking up what a storage brings |
@@ -63,15 +63,12 @@ from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.propagation import far_reaching, set_propagation_bounds
-from models.changes.share_rules import Rules, rules_of, set_share_rules
 from models.changes.shares import (
-    ShareAttributes,
     add_recipient,
     create_share,
     remove_recipient,
     remove_share,
     remove_shares_of,
-    update_share,
     visit,
 )
 from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
@@ -113,9 +110,7 @@ __all__ = [
     "InvalidError",
     "Line",
     "Lock",
-    "Rules",
     "Settled",
-    "ShareAttributes",
     "TemplateLevel",
     "Terms",
     "UnknownError",
@@ -162,7 +157,6 @@ __all__ = [
     "revoke",
     "revoke_token",
     "rotate_token",
-    "rules_of",
     "set_allow_list",
     "set_allow_list_rule",
     "set_domain_status",
@@ -171,7 +165,6 @@ __all__ = [
     "set_propagation_bounds",
     "set_role_model",
     "set_roles",
-    "set_share_rules",
     "set_template",
     "set_token_lifetime",
     "settle_create",
@@ -183,7 +176,6 @@ __all__ = [
     "transfer_objects",
     "unplace",
     "update_group",
-    "update_share",
     "update_user",
     "visit",
 ]
