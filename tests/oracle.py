@@ -23,6 +23,7 @@ LENT_READING = (
     ("upload", "create", {"can_create_assets", "can_create_formats", "can_write_files"}),
     ("versions", "read", {"assets", "versions"}),
     ("transcriptions", "read", {"assets", "transcriptions", "asset_subtitles"}),
+    ("custom-actions", "read", {"assets", "collections", "custom_actions"}),
 )
 LENT = [
     (right, action, {name if name.startswith("can_") else f"can_read_{name}" for name in roles})
@@ -111,11 +112,14 @@ class Oracle:
         if home.get("domain", self.first) != home_of_share:
             return False, "foreign-object"
         inside = share["of"] == what or share["of"] in self.above(what)
-        if not inside or all(each != case["does"] for each, _ in lent):
+        kind, _, id_ = what.partition(":")
+        view = kind == "metadata_view" and id_ in share.get("views", ()) and case["does"] == "read"
+        if not view and (not inside or all(each != case["does"] for each, _ in lent)):
             return False, "no-grant"
         roles = [*asked, "can_write_shares"]
         sharers = self.answer({**case, "who": share["by"], "roles": roles, "absent": True})
-        return (True, "share") if sharers[0] else (False, "sharer")
+        because = "share-view" if view and not inside else "share"
+        return (True, because) if sharers[0] else (False, "sharer")
 
     def about_object(
         self, case: dict[str, Any], user: dict[str, Any], *, admin: bool, owner: bool

@@ -128,6 +128,8 @@ def headers_for(
         user.id if user else "",
         user.domain_id if user else "",
         passage.identity.owns_authorization,
+        passage.identity.share,
+        passage.identity.recipient_id,
     )
     unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
     host = settings.host_header.encode() if settings.host_header else None

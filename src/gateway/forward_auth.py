@@ -33,7 +33,7 @@ from starlette.types import Scope
 from gateway.case import Case
 from gateway.downstream import App, Turn
 from gateway.errors import ClientGoneError, GatewayError
-from gateway.headers import identity_headers
+from gateway.headers import identity_headers, share_headers
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
@@ -225,6 +225,8 @@ class ForwardAuth:
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
             headers += worker.identity_tokens.headers(case.decided.row.upstream, identity.user)
+        if identity.share is not None:
+            headers += share_headers(identity.share, identity.recipient_id)
         return proxy.allowed(headers)
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:

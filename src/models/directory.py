@@ -22,6 +22,8 @@ from models.tables import (
     Network,
     Object,
     Placement,
+    Share,
+    ShareRecipient,
     SystemDomain,
     Token,
     User,
@@ -169,6 +171,27 @@ def list_support_tokens(session: Session) -> Sequence[Token]:
     return session.scalars(query.order_by(Token.created, Token.id)).all()
 
 
+def list_shares(
+    session: Session,
+    domain_id: str | None = None,
+    owner_id: str | None = None,
+    key: ObjectKey | None = None,
+) -> Sequence[Share]:
+    """Returns the shares of a domain, user and object, or all, oldest first; those that are over too, until they are removed."""
+    query = _within(select(Share), Share, domain_id)
+    if owner_id is not None:
+        query = query.where(Share.owner_id == owner_id)
+    if key is not None:
+        query = query.where(Share.object_type == key.type, Share.object_id == key.id)
+    return session.scalars(query.order_by(Share.created, Share.id)).all()
+
+
+def list_recipients(session: Session, share_id: str) -> Sequence[ShareRecipient]:
+    """Returns the links to a share: those that are for whoever has them first, then by e-mail."""
+    links = session.scalars(select(ShareRecipient).where(ShareRecipient.share_id == share_id))
+    return sorted(links, key=lambda link: (link.email or "", link.id))
+
+
 def list_objects(
     session: Session, domain_id: str | None = None, type_: str | None = None
 ) -> Sequence[Object]:
@@ -225,7 +248,7 @@ def list_intents(session: Session) -> Sequence[tuple[Intent, tuple[Hold, ...]]]:
 
 
 def _within(
-    query: Select[Any], kind: type[User | Group | Application | Object], domain_id: str | None
+    query: Select[Any], kind: type[User | Group | Application | Object | Share], domain_id: str | None
 ) -> Select[Any]:
     return query if domain_id is None else query.where(kind.domain_id == domain_id)
 

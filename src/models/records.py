@@ -141,6 +141,7 @@ class Right(StrEnum):
     UPLOAD = "upload"
     VERSIONS = "versions"
     TRANSCRIPTIONS = "transcriptions"
+    CUSTOM_ACTIONS = "custom-actions"
 
 
 class ObjectKey(NamedTuple):
@@ -299,6 +300,8 @@ class ShareRecord:
         rights: what visitors may do with it (`Right`).
         expires: when it ends.
         networks: where visitors may come from; without any, from anywhere.
+        views: ids of the metadata views by which visitors may read metadata.
+        watermark: whether the backend is to mark what it shows visitors.
         owner_fact: the key of the sharer's record.
     """
 
@@ -309,6 +312,8 @@ class ShareRecord:
     rights: frozenset[str]
     expires: datetime
     networks: NetworkSet = ANYWHERE
+    views: frozenset[str] = frozenset()
+    watermark: bool = False
     owner_fact: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -268,6 +268,16 @@ class Resource(msgspec.Struct, eq=False, gc=False):
             return self.key == share.key
         return any(above.key == share.key for above in self._ancestors(record))
 
+    def is_view_of(self, subject: Subject) -> bool:
+        """Tells whether the object is a metadata view by which the subject's share lets visitors read metadata."""
+        share = subject.share
+        return (
+            share is not None
+            and self.key is not None
+            and self.key.type == "metadata_view"
+            and self.key.id in share.views
+        )
+
     def open_to_support(self, request: Request) -> bool:
         """Tells whether the object's domain has support access switched on at the time of the request, and is not DEACTIVATED."""
         home = self._home or self._found_home() if self.key is not None else None

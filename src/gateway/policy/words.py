@@ -48,6 +48,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "resource.is_domain": "resource.is_domain()",
     "resource.is_held": "resource.is_held()",
     "resource.is_type": 'resource.is_type("asset")',
+    "resource.is_view_of": "resource.is_view_of(subject)",
     "resource.open_to_support": "resource.open_to_support(request)",
     "resource.owned_by": "resource.owned_by(subject)",
     "resource.shares_domain_with": "resource.shares_domain_with(subject)",
