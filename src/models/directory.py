@@ -93,6 +93,18 @@ def find_object(session: Session, key: ObjectKey) -> Object | None:
     return session.get(Object, tuple(key)) if is_storable(str(key)) else None
 
 
+def find_share(session: Session, share_id: str) -> Share:
+    """Returns the share with this id.
+
+    Raises:
+        UnknownError: there is none.
+    """
+    found = session.get(Share, share_id) if is_storable(share_id) else None
+    if found is None:
+        raise UnknownError(f"there is no share {shown(share_id)}")
+    return found
+
+
 def list_domains(session: Session) -> Sequence[SystemDomain]:
     """Returns all domains by name."""
     return session.scalars(select(SystemDomain).order_by(SystemDomain.name)).all()

@@ -50,12 +50,10 @@ def hashed(text: str) -> Hashed:
 def fits(kept: str | None, text: str) -> bool:
     """Tells whether `text` is the password of which `kept` was made; where there is none, any text fits (rule 2)."""
     plain = _plain(text)
-    usable = plain is not None and len(plain) <= MOST
-    try:
-        same = _HASHER.verify(kept or _NONE, plain if usable and plain is not None else "")
-    except (Argon2Error, InvalidHashError):
-        same = False
-    return kept is None or (same and usable)
+    if plain is None or len(plain) > MOST:
+        plain = ""
+    fitting = _same(kept or _NONE, plain)
+    return kept is None or (fitting and plain != "")
 
 
 def is_hash(text: str) -> bool:
@@ -70,3 +68,10 @@ def _plain(text: str) -> str | None:
     except UnicodeEncodeError:
         return None
     return unicodedata.normalize("NFC", text)
+
+
+def _same(kept: str, plain: str) -> bool:
+    try:
+        return _HASHER.verify(kept, plain)
+    except (Argon2Error, InvalidHashError):
+        return False

@@ -97,5 +97,5 @@ def test_terms_name_what_there_is(cast: Store) -> None:
         {"longest_life": timedelta(days=4_000)},
         {"life": 9 * DAY, "longest_life": DAY},
     ):
-        refused(cast, changes.InvalidError, changes.set_share_terms, "main", **wrong)  # type: ignore[arg-type]
+        refused(cast, changes.InvalidError, changes.set_share_terms, "main", **wrong)
     refused(cast, changes.UnknownError, changes.set_share_terms, "none")

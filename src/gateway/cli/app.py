@@ -28,6 +28,7 @@ class Mediagate(Root):
         "grant": Noun("gateway.cli.grants", "Grant permissions on an object."),
         "revoke": Noun("gateway.cli.grants", "Take permissions back."),
         "acl": Noun("gateway.cli.acl", "Entries on many objects at once."),
+        "share": Noun("gateway.cli.shares", "What users share with visitors."),
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
         "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
         "identity-key": Noun("gateway.cli.identity_key", "Make a key that signs identity tokens."),

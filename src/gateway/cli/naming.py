@@ -15,7 +15,7 @@ from gateway.settings.reading import nearest
 from models import directory
 from models.changes import ConflictError, UnknownError
 from models.records import ObjectKey, Permission
-from models.tables import Application, Group, SystemDomain, User
+from models.tables import Application, Group, Share, SystemDomain, User
 
 MAX_COMPARED: Final = 5_000
 """Names that a misspelled one is compared with."""
@@ -79,6 +79,11 @@ def known_application(session: Session, domain_id: str, name: str) -> Applicatio
         return (app.name for app in directory.list_applications(session, domain_id))
 
     return _found(lambda: directory.find_application(session, domain_id, name), name, names)
+
+
+def the_share(session: Session, id_: str) -> Share:
+    """Returns the share with this id."""
+    return _found(lambda: directory.find_share(session, id_), id_, lambda: ())
 
 
 def the_principal(session: Session, text: str, domain: str | None) -> tuple[str, str]:
