@@ -9,19 +9,21 @@ Rules:
 from typing import NamedTuple
 
 from netaddr import IPAddress
+from sqlalchemy.orm import Session
 
 from models.changes.rows import the_recipient, the_share
 from models.changes.visits import LinkError, opened_by, visit
 from models.passwords import fits
 from models.records import ObjectKey
 from models.store import Store
+from models.tables import Token
 
 
 class Visit(NamedTuple):
     """A visitor who was let in.
 
     Attributes:
-        text: of the token; kept nowhere.
+        text: of the token, which is kept nowhere; empty but right after a sign-in.
         token_id: of the token.
         expires: when it ends, as a time in UTC written in ISO form.
         share_id: the share.
@@ -58,34 +60,43 @@ def sign_in(store: Store, link: str, password: str, address: IPAddress, author: 
     Raises:
         LinkError: link and password open nothing; always the same words.
     """
-    kept, closed = _looked(store, link, address)
+    kept, closed, who = _looked(store, link, address)
     if not fits(kept, password):
-        raise closed or LinkError("the password is wrong")
+        raise closed or LinkError(f"{who} has another password")
     if closed is not None:
         raise closed
     with store.write(author) as commit:
         token, text = visit(commit.session, link, shown=kept, address=address)
-        share = the_share(commit.session, token.share_id or "")
-        found = the_recipient(commit.session, token.recipient_id or "")
-        expires = token.expires.isoformat() if token.expires else ""
-        return Visit(
-            text,
-            token.id,
-            expires,
-            share.id,
-            found.id,
-            found.email or "",
-            share.key,
-            share.domain_id,
-            tuple(share.rights),
-            share.watermark,
-        )
+        return visit_of(commit.session, token, text)
 
 
-def _looked(store: Store, link: str, address: IPAddress) -> tuple[str | None, LinkError | None]:
-    """Returns the hash that the password must fit, and why the link opens nothing all the same."""
+def visit_of(session: Session, token: Token, text: str = "") -> Visit:
+    """Returns what the visit of a token is.
+
+    Raises:
+        UnknownError: its share or link is gone.
+    """
+    share = the_share(session, token.share_id or "")
+    found = the_recipient(session, token.recipient_id or "")
+    return Visit(
+        text,
+        token.id,
+        token.expires.isoformat() if token.expires else "",
+        share.id,
+        found.id,
+        found.email or "",
+        share.key,
+        share.domain_id,
+        tuple(share.rights),
+        share.watermark,
+    )
+
+
+def _looked(store: Store, link: str, address: IPAddress) -> tuple[str | None, LinkError | None, str]:
+    """Returns the hash that the password must fit, why the link opens nothing all the same, and whose it is."""
     with store.read() as session:
         try:
-            return opened_by(session, link, address)[0].password, None
+            share, found = opened_by(session, link, address)
         except LinkError as error:
-            return None, error
+            return None, error, ""
+        return share.password, None, f"share:{share.id}/{found.id}"

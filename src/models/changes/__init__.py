@@ -74,7 +74,7 @@ from models.changes.shares import (
 from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
 from models.changes.tokens import create_application, issue_token, revoke_token, token_digest
 from models.changes.users import UserAttributes, create_user, update_user
-from models.changes.visits import LinkError, add_recipient, prolong_visit, visit
+from models.changes.visits import LinkError, add_recipient, prolong_visit, the_visit, visit
 from models.tables import AclMode, IntentKind
 
 __all__ = [
@@ -147,6 +147,7 @@ __all__ = [
     "share_terms_of",
     "start_job",
     "take_role",
+    "the_visit",
     "token_digest",
     "transfer_objects",
     "unplace",

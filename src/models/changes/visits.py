@@ -79,12 +79,7 @@ def opened_by(session: Session, link: str, address: IPAddress | None = None) -> 
     if found is None:
         raise LinkError("there is no such link")
     share, who = the_share(session, found.share_id), f"share:{found.share_id}/{found.id}"
-    if not the_domain(session, share.domain_id).external_share:
-        raise LinkError(f"{who} is of a domain that does not share with visitors")
-    if datetime.now(UTC) >= share.expires:
-        raise LinkError(f"{who} is over")
-    if share.networks and (address is None or not NetworkSet.of(share.networks).admits(address)):
-        raise LinkError(f"{who} is not for this address")
+    _check_open(session, share, address, who)
     counted = select(func.sum(ShareRecipient.visits)).where(ShareRecipient.share_id == share.id)
     if share.max_visits is not None and (session.scalar(counted) or 0) >= share.max_visits:
         raise LinkError(f"{who} was used as often as it may be")
@@ -123,22 +118,45 @@ def visit(
     return add(session, token), text
 
 
-def prolong_visit(session: Session, token_id: str) -> Token:
-    """Makes a visit longer, within rule 4; it is not counted again.
+def the_visit(session: Session, token_id: str) -> Token:
+    """Returns the token of a visit.
 
     Raises:
-        LinkError: it is over, or was taken back.
-        UnknownError: there is no such token.
+        UnknownError: there is none, or it is of no visit.
     """
-    token, now = the_token(session, token_id), datetime.now(UTC)
-    if (
-        token.share_id is None
-        or token.revoked_at is not None
-        or token.expires is None
-        or token.expires <= now
-    ):
+    token = the_token(session, token_id)
+    if token.share_id is None:
+        raise UnknownError("the token is of no visit")
+    return token
+
+
+def prolong_visit(session: Session, token_id: str, address: IPAddress | None = None) -> Token:
+    """Makes a visit longer, within rule 4; it is not counted again.
+
+    Args:
+        session: of the write door.
+        token_id: of the visit.
+        address: as in `opened_by`.
+
+    Raises:
+        LinkError: it is over, or its share lets nobody in from there any more.
+        UnknownError: there is no such visit.
+    """
+    token, now = the_visit(session, token_id), datetime.now(UTC)
+    if token.revoked_at is not None or token.expires is None or token.expires <= now:
         raise LinkError(f"the visit {token.id} is over")
-    share = the_share(session, token.share_id)
+    share = the_share(session, token.share_id or "")
+    _check_open(session, share, address, f"the share {share.id}")
     token.expires = max(token.expires, min(now + VISIT, token.created + LONGEST_VISIT, share.expires))
     session.flush()
     return token
+
+
+def _check_open(session: Session, share: Share, address: IPAddress | None, who: str) -> None:
+    """Refuses a share that lets nobody in from there, whoever it is (rule 3)."""
+    if not the_domain(session, share.domain_id).external_share:
+        raise LinkError(f"{who} is of a domain that does not share with visitors")
+    if datetime.now(UTC) >= share.expires:
+        raise LinkError(f"{who} is over")
+    if share.networks and (address is None or not NetworkSet.of(share.networks).admits(address)):
+        raise LinkError(f"{who} is not for this address")
