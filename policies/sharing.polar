@@ -23,3 +23,8 @@ permit(subject, action, resource, _request, "share") if
 # A visitor reads metadata by the metadata views that the share names, and by no others.
 permit(subject, "read", resource, _request, "share-view") if
     subject.is_visitor() and resource.is_view_of(subject);
+
+# An entry that names the share gives its visitors more objects than the one that was shared, by the rights of the share and no others.
+permit(subject, action, resource, _request, "share-entry") if
+    subject.is_visitor() and lends(right, action, _roles) and subject.has_right(right)
+    and needs(action, permission) and resource.given_to_share(permission, subject);

@@ -303,6 +303,7 @@ class ShareRecord:
         views: ids of the metadata views by which visitors may read metadata.
         watermark: whether the backend is to mark what it shows visitors.
         owner_fact: the key of the sharer's record.
+        principals: the name under which ACL entries speak of its visitors.
     """
 
     id: str
@@ -315,9 +316,11 @@ class ShareRecord:
     views: frozenset[str] = frozenset()
     watermark: bool = False
     owner_fact: str = field(init=False, compare=False, repr=False)
+    principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "owner_fact", f"user:{self.owner_id}")
+        object.__setattr__(self, "principals", (f"share:{self.id}",))
 
 
 class Expiring(NamedTuple):

@@ -41,6 +41,7 @@ class PrincipalKind(StrEnum):
 
     USER = "user"
     GROUP = "group"
+    SHARE = "share"
 
 
 class IntentKind(StrEnum):
@@ -360,7 +361,7 @@ class AclEntry(Base):
 
     @property
     def principal(self) -> str:
-        """The principal's name: `user:ID` or `group:ID`."""
+        """The principal's name: `user:ID`, `group:ID` or `share:ID`."""
         return f"{self.principal_kind.value}:{self.principal_id}"
 
     @property

@@ -6,10 +6,10 @@ from typing import Any
 from models import changes
 from models.networks import NetworkSet
 from models.passwords import Hashed
-from models.records import ObjectKey, Right, ShareRecord
+from models.records import ObjectKey, ObjectRecord, Permission, Right, ShareRecord
 from models.store import Store
 from models.tables import Share, Token, TokenUse
-from stores import CLIP, change, record, refused, revision, touched
+from stores import CLIP, TOP, change, record, refused, revision, touched
 
 FLY: Any = ["fly"]
 SOON = datetime.now(UTC) + timedelta(days=1)
@@ -184,3 +184,31 @@ def test_all_shares_of_a_domain_are_removed_and_no_others(cast: Store) -> None:
         assert changes.remove_shares_in(session, "main") == 1
     assert record(cast, f"share:{share}") is None
     assert record(cast, f"share:{other}") is not None
+
+
+def test_an_entry_may_name_a_share_of_the_same_domain(cast: Store) -> None:
+    """It touches the object alone, as entries of users do, and goes with the share."""
+    share, theirs = shared(cast), ObjectKey("asset", "theirs")
+    with change(cast) as session:
+        changes.register_object(session, theirs, "other", owner_id="zoe")
+    since = revision(cast)
+    with change(cast) as session:
+        changes.grant(session, TOP, f"share:{share}", Permission.READ, propagates=True)
+    assert touched(cast, since) == {TOP.fact}
+    found = record(cast, TOP.fact)
+    assert isinstance(found, ObjectRecord)
+    assert found.propagating == {f"share:{share}": Permission.READ}
+    grant = changes.grant
+    for key, who, error in (
+        (theirs, f"share:{share}", changes.ConflictError),
+        (TOP, "share:none", changes.UnknownError),
+    ):
+        refused(cast, error, grant, key, who, Permission.READ, propagates=False)
+
+    since = revision(cast)
+    with change(cast) as session:
+        changes.remove_share(session, share)
+    assert {TOP.fact, f"share:{share}"} <= touched(cast, since)
+    found = record(cast, TOP.fact)
+    assert isinstance(found, ObjectRecord)
+    assert found.propagating == {}

@@ -133,3 +133,16 @@ def test_refused_changes_say_why(
     """Nothing is made, and the sentence says what to do."""
     assert said in mediagate.fails("share", *typed, code=code)
     assert mediagate.json("share", "list") == []
+
+
+def test_an_entry_names_a_share_by_its_id(mediagate: CommandLine) -> None:
+    """It is granted, shown and taken back as one of a user is."""
+    id_ = mediagate.json("share", "add", "asset:clip", "--by", ADA)["id"]
+    mediagate.ok("object", "add", "asset:more")
+    assert f"share:{id_} may now read asset:more" in mediagate.ok(
+        "grant", f"share:{id_}", "read", "asset:more"
+    )
+    assert f"share:{id_}" in mediagate.ok("object", "show", "asset:more")
+    assert "there is no share `none`" in mediagate.fails("grant", "share:none", "read", "asset:more")
+    mediagate.ok("share", "remove", id_)
+    assert "share:" not in mediagate.ok("object", "show", "asset:more")

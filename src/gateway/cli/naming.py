@@ -1,6 +1,6 @@
 """Users, groups, domains and objects by the names that people type; a name that is not there is answered with the nearest.
 
-A principal is written `user:E-MAIL`, `group:NAME`, or without the kind where only one is meant.
+A principal is written `user:E-MAIL`, `group:NAME`, `share:ID`, or without the kind where only one is meant.
 """
 
 from collections.abc import Callable, Iterable
@@ -87,7 +87,7 @@ def the_share(session: Session, id_: str) -> Share:
 
 
 def the_principal(session: Session, text: str, domain: str | None) -> tuple[str, str]:
-    """Returns the fact key of the user or group that `text` names, and how to write it without doubt.
+    """Returns the fact key of the user, group or share that `text` names, and how to write it without doubt.
 
     Raises:
         CommandError: it names nobody, or both a user and a group.
@@ -97,6 +97,8 @@ def the_principal(session: Session, text: str, domain: str | None) -> tuple[str,
         return _as_user(the_user(session, name, domain))
     if separator and kind == "group":
         return _as_group(the_group(session, name, domain))
+    if separator and kind == "share":
+        return (f"share:{the_share(session, name).id}",) * 2
     try:
         group = _as_group(the_group(session, text, domain))
     except CommandError as neither:

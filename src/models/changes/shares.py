@@ -6,7 +6,7 @@ Rules:
    share that its owner could not use himself is no danger, and of no use.
 2. A share always ends. While the domain's switch is off none is made, and none of those that are there lets anybody in.
 3. What may be chosen, and what is taken where nothing is chosen or may be, are the domain's terms (`models.changes.share_terms`).
-4. What is removed (a share, a recipient) goes with the tokens of its visitors, and so ends their access at once. So does another password.
+4. What is removed (a share, a recipient) goes with the tokens of its visitors and the entries that name it, and so ends their access at once. So does another password.
 5. Only content is shared: a share cannot be shared again, and visitors, who have no account, share nothing.
 """
 
@@ -33,7 +33,7 @@ from models.changes.share_terms import LIFE, WATERMARK, share_terms_of
 from models.networks import AddressError, canonical_network
 from models.passwords import Hashed, is_hash
 from models.records import ObjectKey, Right
-from models.tables import Share, ShareRecipient, ShareTerms, Token, TokenUse
+from models.tables import AclEntry, PrincipalKind, Share, ShareRecipient, ShareTerms, Token, TokenUse
 
 MAX_NETWORKS: Final = 100
 """Networks of one share."""
@@ -189,6 +189,10 @@ def remove_shares(session: Session, shares: Iterable[Share]) -> int:
         _remove_tokens(session, session.scalars(select(Token).where(Token.share_id == share.id)).all())
         links = select(ShareRecipient).where(ShareRecipient.share_id == share.id)
         remove(session, session.scalars(links).all())
+        entries = select(AclEntry).where(
+            AclEntry.principal_kind == PrincipalKind.SHARE, AclEntry.principal_id == share.id
+        )
+        remove(session, session.scalars(entries).all())
     return remove(session, gone)
 
 
