@@ -137,5 +137,6 @@ def headers_for(
     if host is not None:
         asked = links_for(inbound, settings).asked
         headers = [(name, asked(value) if name == b"destination" else value) for name, value in headers]
-    headers += passage.tokens.headers(settings.name, user)
+    identity = passage.identity
+    headers += passage.tokens.headers(settings.name, user, identity.share, identity.recipient_id)
     return headers

@@ -224,9 +224,10 @@ class ForwardAuth:
         headers = [_NO_STORE, (b"x-request-id", trail.request_id.encode())]
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
-            headers += worker.identity_tokens.headers(case.decided.row.upstream, identity.user)
         if identity.share is not None:
             headers += share_headers(identity.share, identity.recipient_id)
+        upstream, tokens = case.decided.row.upstream, worker.identity_tokens
+        headers += tokens.headers(upstream, identity.user, identity.share, identity.recipient_id)
         return proxy.allowed(headers)
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:
