@@ -23,6 +23,7 @@ LENT_READING = (
     ("upload", "create", {"can_create_assets", "can_create_formats", "can_write_files"}),
     ("versions", "read", {"assets", "versions"}),
     ("transcriptions", "read", {"assets", "transcriptions", "asset_subtitles"}),
+    ("custom-actions", "read", {"assets", "collections", "custom_actions"}),
 )
 LENT = [
     (right, action, {name if name.startswith("can_") else f"can_read_{name}" for name in roles})
@@ -111,11 +112,25 @@ class Oracle:
         if home.get("domain", self.first) != home_of_share:
             return False, "foreign-object"
         inside = share["of"] == what or share["of"] in self.above(what)
-        if not inside or all(each != case["does"] for each, _ in lent):
+        kind, _, id_ = what.partition(":")
+        view = kind == "metadata_view" and id_ in share.get("views", ()) and case["does"] == "read"
+        entry = self.entry_for(f"share:{case['who']}", case, what)
+        lends = any(each == case["does"] for each, _ in lent)
+        if not view and not (lends and (inside or entry)):
             return False, "no-grant"
         roles = [*asked, "can_write_shares"]
         sharers = self.answer({**case, "who": share["by"], "roles": roles, "absent": True})
-        return (True, "share") if sharers[0] else (False, "sharer")
+        because = "share" if inside and lends else "share-view" if view else "share-entry"
+        return (True, because) if sharers[0] else (False, "sharer")
+
+    def entry_for(self, name: str, case: dict[str, Any], what: str) -> bool:
+        wanted, now, above = PERMISSION.get(case["does"]), case.get("at", NOON), self.above(what)
+        hits = [entry for entry in self.acl if entry["to"] == name and wanted in entry["may"]]
+        lasting = [entry for entry in hits if now < entry.get("until", ALWAYS)]
+        return any(
+            entry["object"] == what or (entry["object"] in above and entry.get("propagates"))
+            for entry in lasting
+        )
 
     def about_object(
         self, case: dict[str, Any], user: dict[str, Any], *, admin: bool, owner: bool

@@ -14,6 +14,7 @@ from gateway.forward_auth import in_front
 from gateway.identity_token import KEY_SET_MAX_AGE
 from gateway.management.report import reporting
 from gateway.pipeline import Pipeline
+from gateway.visitors import Visitors
 from gateway.worker import Worker
 
 
@@ -79,13 +80,16 @@ def _pages(worker: Worker) -> Starlette:
         )
 
     prefix = worker.settings.server.prefix
-    app = Starlette(
-        routes=[
-            OwnPage(f"{prefix}livez", livez),
-            OwnPage(f"{prefix}readyz", readyz),
-            OwnPage(f"{prefix}jwks.json", jwks),
-        ]
-    )
+    pages = [
+        OwnPage(f"{prefix}livez", livez),
+        OwnPage(f"{prefix}readyz", readyz),
+        OwnPage(f"{prefix}jwks.json", jwks),
+    ]
+    if worker.settings.shares.sign_in:
+        visitors = Visitors(worker)
+        pages.append(OwnPage(f"{prefix}share/sign-in", visitors.sign_in, methods=["POST"]))
+        pages.append(OwnPage(f"{prefix}share/visit", visitors.visit, methods=["GET", "PUT", "DELETE"]))
+    app = Starlette(routes=pages)
     pipeline = Pipeline(worker)
 
     async def elsewhere(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -128,6 +128,8 @@ def headers_for(
         user.id if user else "",
         user.domain_id if user else "",
         passage.identity.owns_authorization,
+        passage.identity.share,
+        passage.identity.recipient_id,
     )
     unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
     host = settings.host_header.encode() if settings.host_header else None
@@ -135,5 +137,6 @@ def headers_for(
     if host is not None:
         asked = links_for(inbound, settings).asked
         headers = [(name, asked(value) if name == b"destination" else value) for name, value in headers]
-    headers += passage.tokens.headers(settings.name, user)
+    identity = passage.identity
+    headers += passage.tokens.headers(settings.name, user, identity.share, identity.recipient_id)
     return headers

@@ -33,7 +33,7 @@ from starlette.types import Scope
 from gateway.case import Case
 from gateway.downstream import App, Turn
 from gateway.errors import ClientGoneError, GatewayError
-from gateway.headers import identity_headers
+from gateway.headers import identity_headers, share_headers
 from gateway.inbound import Inbound
 from gateway.pipeline import Trail, audit, audit_failure, first_verdict
 from gateway.reasons import TABLE, Reason
@@ -224,7 +224,10 @@ class ForwardAuth:
         headers = [_NO_STORE, (b"x-request-id", trail.request_id.encode())]
         if identity.user is not None:
             headers += identity_headers(identity.user.id, identity.user.domain_id)
-            headers += worker.identity_tokens.headers(case.decided.row.upstream, identity.user)
+        if identity.share is not None:
+            headers += share_headers(identity.share, identity.recipient_id)
+        upstream, tokens = case.decided.row.upstream, worker.identity_tokens
+        headers += tokens.headers(upstream, identity.user, identity.share, identity.recipient_id)
         return proxy.allowed(headers)
 
     def _refused(self, proxy: Proxy, trail: Trail, error: GatewayError) -> Answer:

@@ -33,6 +33,7 @@ from gateway.errors import GatewayError
 from gateway.links import HEADERS as LINKS
 from gateway.links import Links
 from gateway.reasons import Reason
+from models.records import ShareRecord
 
 Pair = tuple[bytes, bytes]
 
@@ -224,6 +225,8 @@ class Forwarding(msgspec.Struct, frozen=True, gc=False):
         user: the id of the user; empty for an anonymous request.
         domain: the id of the user's system domain; empty for an anonymous request.
         authorization_is_ours: whether the client's `Authorization`, if any, was a credential of this gateway.
+        share: the share by which a visitor came; None for everybody else.
+        recipient: whose link to the share that was.
     """
 
     client: str
@@ -233,6 +236,8 @@ class Forwarding(msgspec.Struct, frozen=True, gc=False):
     user: str = ""
     domain: str = ""
     authorization_is_ours: bool = True
+    share: ShareRecord | None = None
+    recipient: str = ""
 
 
 def request_headers(
@@ -271,6 +276,8 @@ def request_headers(
     passing += _about_client(forwarding.client, forwarding.scheme, forwarding.host)
     passing.append((b"x-request-id", forwarding.request_id.encode()))
     passing += identity_headers(forwarding.user, forwarding.domain)
+    if forwarding.share is not None:
+        passing += share_headers(forwarding.share, forwarding.recipient)
     if credential.pair is not None:
         passing.append(credential.pair)
     elif credential.kind is CredentialKind.PASS and not forwarding.authorization_is_ours:
@@ -283,6 +290,21 @@ def identity_headers(user: str, domain: str) -> tuple[Pair, ...]:
     """Returns who asks as backends are told it, percent-encoded; nothing of what is empty."""
     pairs = ((b"x-mediagate-user", user), (b"x-mediagate-domain", domain))
     return tuple((name, _escaped(value)) for name, value in pairs if value)
+
+
+def share_headers(share: ShareRecord, recipient: str) -> list[Pair]:
+    """Returns who a visitor is as backends are told it: share and recipient, what the share gives, and whose what is uploaded will be.
+
+    A backend that draws watermarks does so where `x-mediagate-watermark` says `on`; ids are percent-encoded.
+    """
+    pairs = (
+        (b"x-mediagate-share", share.id),
+        (b"x-mediagate-share-recipient", recipient),
+        (b"x-mediagate-share-owner", share.owner_id),
+        (b"x-mediagate-share-rights", ",".join(sorted(share.rights))),
+        (b"x-mediagate-watermark", "on" if share.watermark else "off"),
+    )
+    return [(name, _escaped(value)) for name, value in pairs if value]
 
 
 def response_headers(answered: Sequence[Pair], request_id: str, links: Links | None = None) -> list[Pair]:

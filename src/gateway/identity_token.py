@@ -7,6 +7,8 @@ Rules:
 3. An anonymous request has no token. A client's own header of that name never passes, whether there is a token or not.
 4. A token is sent again, to the same audience about the same user, until half of its lifetime is over: signing costs more than deciding.
    So `jti` names the token and not the request, and a token that is sent is valid for at least another half.
+5. A visitor is no user: the token has no `sub` and no `domain`, so that a backend that knows of no shares takes it for nobody's, and
+   a `share`. A share that is changed has another token at once.
 """
 
 import os
@@ -17,7 +19,7 @@ from typing import Final, NamedTuple
 
 from gateway.headers import OUR_PREFIXES, Pair, folded
 from gateway.signing_keys import SigningKey, key_set
-from models.records import UserRecord
+from models.records import ShareRecord, UserRecord
 
 MAX_TOKENS: Final = 10_000
 """Tokens that one worker keeps to send again, about 10 MB; those that were not sent for longest go first."""
@@ -70,31 +72,62 @@ class IdentityTokens:
         self.key_set: Final = key_set(keys)
         self._issuer, self._keys, self._audiences = issuer, tuple(keys), dict(audiences)
         self._lifetime, self._clock = lifetime, clock
-        self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
 
-    def headers(self, upstream: str, user: UserRecord | None) -> list[Pair]:
-        """Returns the header that tells `upstream` who asks; nothing for an anonymous request or without an audience."""
+    def headers(
+        self, upstream: str, user: UserRecord | None, share: ShareRecord | None = None, recipient: str = ""
+    ) -> list[Pair]:
+        """Returns the header that tells `upstream` who asks; nothing for an anonymous request or without an audience.
+
+        Args:
+            upstream: the backend's name.
+            user: who asks; None for whoever has no account.
+            share: the share by which a visitor came; None for everybody else.
+            recipient: whose link to the share that was.
+        """
         audience = self._audiences.get(upstream)
-        if audience is None or user is None:
+        if audience is None or (user is None and share is None):
             return []
-        about, now = (user.id, user.domain_id, audience), self._clock()
+        about: tuple[str, ...]
+        if user is not None:
+            about = (user.id, user.domain_id, audience)
+        elif share is not None:
+            rights, mark = " ".join(sorted(share.rights)), "watermark" if share.watermark else ""
+            about = (share.id, recipient, share.owner_id, rights, mark, audience)
+        now = self._clock()
         kept = self._kept.get(about)
         if kept is None or not kept.issued <= now < kept.issued + self._lifetime * REUSED_FOR:
-            kept = self._kept[about] = self._sign(*about, issued=int(now))
+            who = _visitor(share, recipient) if user is None and share is not None else _user(user)
+            kept = self._kept[about] = self._sign(who, audience, issued=int(now))
             if len(self._kept) > MAX_TOKENS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(about)
         return [(self._name, kept.text)]
 
-    def _sign(self, user: str, domain: str, audience: str, *, issued: int) -> _Kept:
+    def _sign(self, who: Mapping[str, object], audience: str, *, issued: int) -> _Kept:
         claims = {
             "iss": self._issuer,
             "aud": audience,
-            "sub": user,
-            "domain": domain,
+            **who,
             "iat": issued,
             "nbf": issued,
             "exp": issued + self._lifetime,
             "jti": os.urandom(16).hex(),
         }
         return _Kept(issued, self._keys[0].signed(claims).encode("ascii"))
+
+
+def _user(user: UserRecord | None) -> Mapping[str, object]:
+    return {"sub": user.id, "domain": user.domain_id} if user is not None else {}
+
+
+def _visitor(share: ShareRecord, recipient: str) -> Mapping[str, object]:
+    """Returns what is said of a visitor (rule 5)."""
+    said = {
+        "id": share.id,
+        "recipient": recipient,
+        "owner": share.owner_id,
+        "rights": sorted(share.rights),
+        "watermark": share.watermark,
+    }
+    return {"share": said}

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     CREDENTIAL_UNKNOWN = "credential-unknown"
     CREDENTIAL_EXPIRED = "credential-expired"
     CREDENTIAL_REVOKED = "credential-revoked"
+    LINK_CLOSED = "link-closed"
     NO_ROUTE = "no-route"
     GATEWAY_ONLY = "gateway-only"
     SIGNED_IN = "signed-in"
@@ -119,6 +120,7 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.CREDENTIAL_UNKNOWN: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_UNKNOWN),
     Reason.CREDENTIAL_EXPIRED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_EXPIRED),
     Reason.CREDENTIAL_REVOKED: _row("identity", 401, _CREDENTIAL, Reason.CREDENTIAL_REVOKED),
+    Reason.LINK_CLOSED: _row("identity", 404, "this link, or its password, opens nothing: ask who shared it for another", Reason.LINK_CLOSED),
     Reason.NO_ROUTE: _row("routes", 403, "no route of this gateway covers the request", Reason.NO_ROUTE),
     Reason.GATEWAY_ONLY: _row("routes", 403, "this operation works only through the gateway itself, not behind another proxy", Reason.GATEWAY_ONLY),
     Reason.SIGNED_IN: _row("authorize", 401, _SIGN_IN, Reason.SIGNED_IN),

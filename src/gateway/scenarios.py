@@ -9,7 +9,7 @@ A scenario file:
       users: {vera: {type: STANDARD, groups: [viewers]}}          # status, admin, domain, email, networks
       objects: {collection:top: {}, asset:clip: {owner: vera, in: [collection:top]}}   # domain
       acl: [{object: collection:top, to: group:viewers, may: [read], propagates: true}]      # until, a time
-      shares: {link: {by: vera, of: collection:top, may: [view]}}           # until (2200 if left out), networks
+      shares: {link: {by: vera, of: collection:top, may: [view]}}           # until (2200 if left out), networks, views (metadata views)
     allow:
       - {who: vera, does: read, what: asset:clip, roles: [can_read_assets], because: inherited-acl}
     refuse:
@@ -82,7 +82,7 @@ _WORDS: Final[Mapping[str, frozenset[str]]] = {
     "users": frozenset(("domain", "email", "type", "status", "admin", "groups", "networks")),
     "objects": frozenset(("domain", "owner", "in")),
     "acl": frozenset(("object", "to", "may", "propagates", "until")),
-    "shares": frozenset(("by", "of", "may", "until", "networks")),
+    "shares": frozenset(("by", "of", "may", "until", "networks", "views")),
 }
 """What may be said of each thing in the facts."""
 FAR: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -333,6 +333,7 @@ def _share(name: str, entry: Mapping[str, Any], sharer: Record) -> ShareRecord:
         frozenset(Right(name) for name in entry["may"]),
         entry.get("until", FAR),
         NetworkSet.of(canonical_network(line) for line in entry.get("networks", ())),
+        frozenset(entry.get("views", ())),
     )
 
 

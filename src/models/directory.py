@@ -26,6 +26,8 @@ from models.tables import (
     Network,
     Object,
     Placement,
+    Share,
+    ShareRecipient,
     StorageFolder,
     SystemDomain,
     Token,
@@ -94,6 +96,18 @@ def find_application(session: Session, domain_id: str | None, name_or_id: str) -
 def find_object(session: Session, key: ObjectKey) -> Object | None:
     """Returns the registered object with this key; None if it is not registered."""
     return session.get(Object, tuple(key)) if is_storable(str(key)) else None
+
+
+def find_share(session: Session, share_id: str) -> Share:
+    """Returns the share with this id.
+
+    Raises:
+        UnknownError: there is none.
+    """
+    found = session.get(Share, share_id) if is_storable(share_id) else None
+    if found is None:
+        raise UnknownError(f"there is no share {shown(share_id)}")
+    return found
 
 
 def list_domains(session: Session) -> Sequence[SystemDomain]:
@@ -172,6 +186,27 @@ def list_support_tokens(session: Session) -> Sequence[Token]:
     """Returns the tokens of support, oldest first; revoked ones included."""
     query = select(Token).where(Token.support.is_not(None))
     return session.scalars(query.order_by(Token.created, Token.id)).all()
+
+
+def list_shares(
+    session: Session,
+    domain_id: str | None = None,
+    owner_id: str | None = None,
+    key: ObjectKey | None = None,
+) -> Sequence[Share]:
+    """Returns the shares of a domain, user and object, or all, oldest first; those that are over too, until they are removed."""
+    query = _within(select(Share), Share, domain_id)
+    if owner_id is not None:
+        query = query.where(Share.owner_id == owner_id)
+    if key is not None:
+        query = query.where(Share.object_type == key.type, Share.object_id == key.id)
+    return session.scalars(query.order_by(Share.created, Share.id)).all()
+
+
+def list_recipients(session: Session, share_id: str) -> Sequence[ShareRecipient]:
+    """Returns the links to a share: those that are for whoever has them first, then by e-mail."""
+    links = session.scalars(select(ShareRecipient).where(ShareRecipient.share_id == share_id))
+    return sorted(links, key=lambda link: (link.email or "", link.id))
 
 
 def list_objects(
@@ -286,7 +321,7 @@ def list_intents(session: Session) -> Sequence[tuple[Intent, tuple[Hold, ...]]]:
 
 
 def _within(
-    query: Select[Any], kind: type[User | Group | Application | Object], domain_id: str | None
+    query: Select[Any], kind: type[User | Group | Application | Object | Share], domain_id: str | None
 ) -> Select[Any]:
     return query if domain_id is None else query.where(kind.domain_id == domain_id)
 

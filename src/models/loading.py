@@ -224,6 +224,8 @@ def _load_shares(connection: Connection, wanted: Wanted, records: dict[str, Reco
             frozenset(row.rights),
             row.expires,
             NetworkSet.of(row.networks),
+            frozenset(row.metadata_views),
+            row.watermark,
         )
         wanted.users.add(row.owner_id)
         wanted.objects.add(key)

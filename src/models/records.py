@@ -155,6 +155,7 @@ class Right(StrEnum):
     UPLOAD = "upload"
     VERSIONS = "versions"
     TRANSCRIPTIONS = "transcriptions"
+    CUSTOM_ACTIONS = "custom-actions"
 
 
 class ObjectKey(NamedTuple):
@@ -315,7 +316,10 @@ class ShareRecord:
         rights: what visitors may do with it (`Right`).
         expires: when it ends.
         networks: where visitors may come from; without any, from anywhere.
+        views: ids of the metadata views by which visitors may read metadata.
+        watermark: whether the backend is to mark what it shows visitors.
         owner_fact: the key of the sharer's record.
+        principals: the name under which ACL entries speak of its visitors.
     """
 
     id: str
@@ -325,10 +329,14 @@ class ShareRecord:
     rights: frozenset[str]
     expires: datetime
     networks: NetworkSet = ANYWHERE
+    views: frozenset[str] = frozenset()
+    watermark: bool = False
     owner_fact: str = field(init=False, compare=False, repr=False)
+    principals: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "owner_fact", f"user:{self.owner_id}")
+        object.__setattr__(self, "principals", (f"share:{self.id}",))
 
 
 class Expiring(NamedTuple):

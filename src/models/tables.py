@@ -41,6 +41,7 @@ class PrincipalKind(StrEnum):
 
     USER = "user"
     GROUP = "group"
+    SHARE = "share"
 
 
 class IntentKind(StrEnum):
@@ -249,7 +250,7 @@ class TokenUse(Base):
 
 
 class Share(Base):
-    """What a user has shared with visitors: an object, until when, with which rights, from where, and how often at most."""
+    """What a user has shared with visitors: an object, until when, with which rights, from where, how often at most, and behind which password."""
 
     __tablename__ = "shares"
     __facts__ = ("share:{id}",)
@@ -264,6 +265,9 @@ class Share(Base):
     rights: Mapped[list[str]]
     networks: Mapped[list[str]] = mapped_column(default=list)
     max_visits: Mapped[int | None]
+    password: Mapped[str | None]
+    watermark: Mapped[bool] = mapped_column(default=False)
+    metadata_views: Mapped[list[str]] = mapped_column(default=list)
     created: Mapped[datetime]
     expires: Mapped[datetime]
 
@@ -285,6 +289,24 @@ class ShareRecipient(Base):
     digest: Mapped[str] = mapped_column(unique=True)
     visits: Mapped[int] = mapped_column(default=0)
     last_visit: Mapped[datetime | None]
+
+
+class ShareTerms(Base):
+    """What a domain's shares are like when they are made: defaults, and which of them nobody may depart from; lives are in seconds.
+
+    Decisions ask the shares that were made and not these.
+    """
+
+    __tablename__ = "share_terms"
+    __facts__ = ()
+
+    domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"), primary_key=True)
+    rights: Mapped[list[str]] = mapped_column(default=list)
+    locked: Mapped[list[str]] = mapped_column(default=list)
+    life: Mapped[int]
+    longest_life: Mapped[int]
+    needs_password: Mapped[bool] = mapped_column(default=False)
+    watermark: Mapped[bool] = mapped_column(default=False)
 
 
 class Object(Base):
@@ -351,7 +373,7 @@ class AclEntry(Base):
 
     @property
     def principal(self) -> str:
-        """The principal's name: `user:ID` or `group:ID`."""
+        """The principal's name: `user:ID`, `group:ID` or `share:ID`."""
         return f"{self.principal_kind.value}:{self.principal_id}"
 
     @property

@@ -268,6 +268,16 @@ class Resource(msgspec.Struct, eq=False, gc=False):
             return self.key == share.key
         return any(above.key == share.key for above in self._ancestors(record))
 
+    def is_view_of(self, subject: Subject) -> bool:
+        """Tells whether the object is a metadata view by which the subject's share lets visitors read metadata."""
+        share = subject.share
+        return (
+            share is not None
+            and self.key is not None
+            and self.key.type == "metadata_view"
+            and self.key.id in share.views
+        )
+
     def open_to_support(self, request: Request) -> bool:
         """Tells whether the object's domain has support access switched on at the time of the request, and is not DEACTIVATED."""
         home = self._home or self._found_home() if self.key is not None else None
@@ -283,31 +293,20 @@ class Resource(msgspec.Struct, eq=False, gc=False):
 
     def grants(self, permission: str, subject: Subject) -> bool:
         """Tells whether an entry on the object itself grants `permission` to the subject or one of its groups."""
-        record = self._record or self._found()
         wanted = _WANTED.get(permission) or Permission.named(permission)
-        if record is None or subject.user is None:
-            return False
-        principals = subject.user.principals
-        return (
-            (bool(record.direct) and _granted(record.direct, wanted, principals))
-            or (bool(record.propagating) and _granted(record.propagating, wanted, principals))
-            or (bool(record.expiring) and _granted_at(self.now, record.expiring, wanted, principals))
-        )
+        return subject.user is not None and self._own_entry(wanted, subject.user.principals)
 
     def inherits(self, permission: str, subject: Subject) -> bool:
         """Tells whether a propagating entry on something that contains the object, at any depth, grants `permission`."""
         wanted = _WANTED.get(permission) or Permission.named(permission)
-        record = self._record or self._found()
-        if record is None or subject.user is None:
+        return subject.user is not None and self._entry_above(wanted, subject.user.principals)
+
+    def given_to_share(self, permission: str, subject: Subject) -> bool:
+        """Tells whether an entry, on the object itself or inherited, grants `permission` to visitors of the subject's share."""
+        wanted, share = _WANTED.get(permission) or Permission.named(permission), subject.share
+        if share is None:
             return False
-        principals = subject.user.principals
-        for parent in record.parent_facts:
-            reach = self.facts.reach(parent)
-            if reach.lasting and _granted(reach.lasting, wanted, principals):
-                return True
-            if reach.expiring and _granted_at(self.now, reach.expiring, wanted, principals):
-                return True
-        return False
+        return self._own_entry(wanted, share.principals) or self._entry_above(wanted, share.principals)
 
     def is_held(self) -> bool:
         """Tells whether a deletion in progress closes the object or one of the folders of its path."""
@@ -324,6 +323,30 @@ class Resource(msgspec.Struct, eq=False, gc=False):
         wanted = Permission.named(permission)
         found = (*self._own(subject), *self._inherited(subject))
         return tuple(grant for grant in found if grant.permissions & wanted)
+
+    def _own_entry(self, wanted: int, principals: tuple[str, ...]) -> bool:
+        """Tells whether an entry on the object itself grants one of the principals the permission."""
+        record = self._record or self._found()
+        if record is None:
+            return False
+        return (
+            (bool(record.direct) and _granted(record.direct, wanted, principals))
+            or (bool(record.propagating) and _granted(record.propagating, wanted, principals))
+            or (bool(record.expiring) and _granted_at(self.now, record.expiring, wanted, principals))
+        )
+
+    def _entry_above(self, wanted: int, principals: tuple[str, ...]) -> bool:
+        """Tells whether a propagating entry above the object grants one of the principals the permission."""
+        record = self._record or self._found()
+        if record is None:
+            return False
+        for parent in record.parent_facts:
+            reach = self.facts.reach(parent)
+            if reach.lasting and _granted(reach.lasting, wanted, principals):
+                return True
+            if reach.expiring and _granted_at(self.now, reach.expiring, wanted, principals):
+                return True
+        return False
 
     def _found(self) -> ObjectRecord | None:
         """Returns the object's record; looked up once."""

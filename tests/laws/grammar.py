@@ -55,6 +55,8 @@ QUESTIONS = (
     'subject.has_right("view")',
     "subject.in_open_share(request)",
     "resource.shared_with(subject)",
+    "resource.is_view_of(subject)",
+    'resource.given_to_share("read", subject)',
     "subject.is_active()",
     "subject.in_working_domain()",
     "subject.in_frozen_domain()",

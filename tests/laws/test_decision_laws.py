@@ -21,6 +21,7 @@ FLOOR = read_role_floor(POLICIES)
 PLAIN_FLOOR = {role: str(kind) for role, kind in FLOOR.items()}
 USERS, GROUPS, DOMAINS = ("ann", "ben", "cat"), ("red", "blue"), ("home", "away")
 OBJECTS = (
+    "metadata_view:v",
     "asset:a",
     "asset:b",
     "collection:c",
@@ -30,6 +31,7 @@ OBJECTS = (
     "file:/x",
     "file:/x/y",
 )
+VIEWS = ("v",)
 ASKED = (*OBJECTS, "file:/x/y/z.mp4", "asset:unknown")
 ROLES = ("can_read_assets", "can_write_assets", "can_write_storages", "can_write_shares")
 ACTIONS = ("read", "write", "delete", "change-acl", "download", "create", "approve", "teleport")
@@ -57,7 +59,11 @@ TIMES = tuple(datetime(2026, 1, 15, hour, tzinfo=UTC) for hour in (11, 12, 13))
 ENTRIES = st.fixed_dictionaries(
     {
         "object": st.sampled_from(OBJECTS),
-        "to": st.sampled_from([f"user:{user}" for user in USERS] + [f"group:{group}" for group in GROUPS]),
+        "to": st.sampled_from(
+            [f"user:{user}" for user in USERS]
+            + [f"group:{group}" for group in GROUPS]
+            + [f"share:{share}" for share in SHARES]
+        ),
         "may": st.lists(st.sampled_from(("read", "write", "delete", "change-acl")), unique=True, min_size=1),
         "propagates": st.booleans(),
     },
@@ -118,6 +124,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
                 "may": draw(some(RIGHTS)),
                 "until": draw(st.sampled_from((NOON, LATER, LATER))),
                 "networks": draw(st.just([]) | some(NETWORKS)),
+                "views": draw(some(VIEWS)),
             }
             for name in SHARES
         },

@@ -133,6 +133,9 @@ class Scenery:
         share.object_type, share.object_id = key
         share.rights, share.networks = entry["may"], entry.get("networks", [])
         share.expires = entry.get("until", FAR)
+        share.metadata_views = [
+            key_in(self.number, f"metadata_view:{view}").id for view in entry.get("views", ())
+        ]
         self._put(share)
         self._put(tables.ShareRecipient(id=id_, share_id=id_, digest=id_, visits=1))
         digest = sha256(text.encode()).hexdigest()

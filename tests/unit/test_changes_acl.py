@@ -93,7 +93,7 @@ def test_principals_belong_to_the_objects_domain(cast: Store) -> None:
         refused(cast, error, changes.grant, CLIP, principal, READ, propagates=False)
 
 
-@pytest.mark.parametrize("principal", ["", "ben", "user:", "share:x", "User:ben"])
+@pytest.mark.parametrize("principal", ["", "ben", "user:", "token:x", "User:ben"])
 def test_a_principal_is_a_user_or_group(cast: Store, principal: str) -> None:
     """Other words are refused, in granting and in revoking."""
     refused(cast, changes.InvalidError, changes.grant, CLIP, principal, READ, propagates=False)

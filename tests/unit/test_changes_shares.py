@@ -5,10 +5,11 @@ from typing import Any
 
 from models import changes
 from models.networks import NetworkSet
-from models.records import Right, ShareRecord, TokenRecord
+from models.passwords import Hashed
+from models.records import ObjectKey, ObjectRecord, Permission, Right, ShareRecord
 from models.store import Store
-from models.tables import ShareRecipient, Token, TokenUse
-from stores import CLIP, change, record, refused, revision, touched
+from models.tables import Share, Token, TokenUse
+from stores import CLIP, TOP, change, record, refused, revision, touched
 
 FLY: Any = ["fly"]
 SOON = datetime.now(UTC) + timedelta(days=1)
@@ -45,10 +46,20 @@ def test_a_share_is_one_record(cast: Store) -> None:
             expires=SOON,
             networks=["10.0.0.0/8"],
             title="For the press",
+            watermark=True,
+            metadata_views=["public"],
         )
     assert touched(cast, since) == {f"share:{share.id}"}
     assert record(cast, f"share:{share.id}") == ShareRecord(
-        share.id, "main", "ben", CLIP, frozenset({"view", "download"}), SOON, NetworkSet.of(["10.0.0.0/8"])
+        share.id,
+        "main",
+        "ben",
+        CLIP,
+        frozenset({"view", "download"}),
+        SOON,
+        NetworkSet.of(["10.0.0.0/8"]),
+        frozenset({"public"}),
+        watermark=True,
     )
 
 
@@ -62,22 +73,6 @@ def test_a_share_always_ends_and_names_what_there_is(cast: Store) -> None:
     refused(cast, changes.UnknownError, changes.create_share, "none", CLIP, [], expires=SOON)
     refused(cast, changes.UnknownError, changes.add_recipient, "none")
     refused(cast, changes.UnknownError, changes.visit, "none")
-
-
-def test_each_sign_in_is_counted_and_bounded(cast: Store) -> None:
-    """Each link has its own count and time of the last visit; the share's bound is for all of its links together."""
-    share = shared(cast, max_visits=2)
-    (ann, first), (_, second) = link_to(cast, share, "ann@x"), link_to(cast, share)
-    token = record(cast, visited(cast, first))
-    visited(cast, second)
-
-    assert isinstance(token, TokenRecord)
-    assert (token.share_id, token.recipient_id, token.user_id, token.expires) == (share, ann, "", SOON)
-    assert "as often" in refused(cast, changes.ConflictError, changes.visit, first)
-    with cast.read() as session:
-        found = {row.email: row.visits for row in session.query(ShareRecipient)}
-        assert found == {"ann@x": 1, None: 1}
-        assert session.get_one(ShareRecipient, ann).last_visit is not None
 
 
 def test_what_is_removed_ends_at_once(cast: Store) -> None:
@@ -123,7 +118,97 @@ def test_the_domains_switch_stops_new_and_existing_shares(cast: Store) -> None:
         changes.set_external_share(session, "main", on=False)
     assert touched(cast, since) == {"domain:main"}
     refused(cast, changes.ConflictError, changes.create_share, "ben", CLIP, [], expires=SOON)
-    refused(cast, changes.ConflictError, changes.visit, link)
+    refused(cast, changes.LinkError, changes.visit, link)
     with change(cast) as session:
         changes.set_external_share(session, "main", on=True)
     assert visited(cast, link)
+
+
+def test_only_content_is_shared(cast: Store) -> None:
+    """A share of a share is refused, even where a backend registers its shares as objects."""
+    key = ObjectKey("share", "s1")
+    with change(cast) as session:
+        changes.register_object(session, key, "main", owner_id="ben")
+    assert "of" in refused(cast, changes.InvalidError, changes.create_share, "ben", key, [], expires=SOON)
+
+
+def test_a_share_is_changed_where_something_is_said(cast: Store) -> None:
+    """Only the share's record is touched, and what is not said stays."""
+    share = shared(cast, title="Old", max_visits=3)
+    since = revision(cast)
+    with change(cast) as session:
+        changes.update_share(session, share, rights=["upload"], networks=["10.0.0.0/8"], watermark=True)
+    assert touched(cast, since) == {f"share:{share}"}
+    with cast.read() as session:
+        row = session.get_one(Share, share)
+        assert (row.title, row.max_visits, row.rights) == ("Old", 3, ["upload", "view"])
+    found = record(cast, f"share:{share}")
+    assert isinstance(found, ShareRecord)
+    assert (found.watermark, found.networks) == (True, NetworkSet.of(["10.0.0.0/8"]))
+
+    with change(cast) as session:
+        changes.update_share(session, share, max_visits=None, metadata_views=["public"])
+    with cast.read() as session:
+        assert session.get_one(Share, share).max_visits is None
+    since, late = revision(cast), SOON + timedelta(days=4_000)
+    refused(cast, changes.InvalidError, changes.update_share, share, expires=late)
+    refused(cast, changes.InvalidError, changes.update_share, share, rights=FLY)
+    refused(cast, changes.InvalidError, changes.update_share, share, max_visits=2**31)
+    refused(cast, changes.InvalidError, changes.update_share, share, metadata_views=["a\n"])
+    assert touched(cast, since) == set()
+
+
+def test_another_password_ends_the_visits_that_the_old_one_let_in(cast: Store) -> None:
+    """And a password is never kept as it came."""
+    share = shared(cast)
+    _, link = link_to(cast, share)
+    token = visited(cast, link)
+    with change(cast) as session:
+        changes.update_share(session, share, title="New")
+    assert record(cast, token) is not None
+    with change(cast) as session:
+        changes.update_share(session, share, password=Hashed("$argon2id$new"))
+    assert record(cast, token) is None
+    refused(cast, changes.LinkError, changes.visit, link)
+    refused(cast, changes.InvalidError, changes.update_share, share, password=Hashed("plain text"))
+
+
+def test_all_shares_of_a_domain_are_removed_and_no_others(cast: Store) -> None:
+    """The shares of another domain stay."""
+    share = shared(cast)
+    theirs = ObjectKey("asset", "theirs")
+    with change(cast) as session:
+        changes.register_object(session, theirs, "other", owner_id="zoe")
+        other = changes.create_share(session, "zoe", theirs, expires=SOON).id
+    with change(cast) as session:
+        assert changes.remove_shares_in(session, "main") == 1
+    assert record(cast, f"share:{share}") is None
+    assert record(cast, f"share:{other}") is not None
+
+
+def test_an_entry_may_name_a_share_of_the_same_domain(cast: Store) -> None:
+    """It touches the object alone, as entries of users do, and goes with the share."""
+    share, theirs = shared(cast), ObjectKey("asset", "theirs")
+    with change(cast) as session:
+        changes.register_object(session, theirs, "other", owner_id="zoe")
+    since = revision(cast)
+    with change(cast) as session:
+        changes.grant(session, TOP, f"share:{share}", Permission.READ, propagates=True)
+    assert touched(cast, since) == {TOP.fact}
+    found = record(cast, TOP.fact)
+    assert isinstance(found, ObjectRecord)
+    assert found.propagating == {f"share:{share}": Permission.READ}
+    grant = changes.grant
+    for key, who, error in (
+        (theirs, f"share:{share}", changes.ConflictError),
+        (TOP, "share:none", changes.UnknownError),
+    ):
+        refused(cast, error, grant, key, who, Permission.READ, propagates=False)
+
+    since = revision(cast)
+    with change(cast) as session:
+        changes.remove_share(session, share)
+    assert {TOP.fact, f"share:{share}"} <= touched(cast, since)
+    found = record(cast, TOP.fact)
+    assert isinstance(found, ObjectRecord)
+    assert found.propagating == {}

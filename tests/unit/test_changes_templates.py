@@ -201,6 +201,7 @@ def test_what_is_no_template_is_refused_with_a_reason(store: Store) -> None:
     refused(store, changes.UnknownError, changes.delete_template, "none")
     refused(store, changes.UnknownError, changes.apply_template, "tpl", ObjectKey("asset", "none"))
     refused(store, changes.UnknownError, changes.give_in_template, "tpl", "user:none", READ, propagates=False)
+    refused(store, changes.InvalidError, changes.give_in_template, "tpl", "share:x", READ, propagates=False)
     refused(store, changes.InvalidError, changes.give_in_template, "tpl", "ben", READ, propagates=False)
     refused(store, changes.InvalidError, changes.give_in_template, "tpl", "user:ben", Permission.NONE, propagates=False)
     refused(store, changes.InvalidError, changes.set_template, TemplateLevel.STORAGE, TOP, "tpl")

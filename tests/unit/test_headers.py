@@ -1,5 +1,7 @@
 """Which headers cross the gateway, and which are said in their place."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.errors import GatewayError
@@ -15,6 +17,7 @@ from gateway.headers import (
     response_headers,
 )
 from gateway.links import Links
+from models.records import ObjectKey, ShareRecord
 
 LINKS = Links("http://127.0.0.1:9000", b"h", "https", b"h")
 SAID = Forwarding("192.0.2.7", "https", b"media.example:8443", "r1", user="ann", domain="acme")
@@ -54,6 +57,22 @@ def test_an_anonymous_request_names_nobody() -> None:
         (b"x-mediagate-user", b"admin"), said=Forwarding("192.0.2.7", "http", b"h", "r1"), credential=NONE
     )
     assert not [line for line in lines if b"mediagate" in line]
+
+
+def test_a_visitor_is_named_by_share_and_recipient() -> None:
+    """The backend learns what the share gives, whose uploads will be and whether to mark what it shows, from us alone."""
+    rights = frozenset({"view", "custom-actions"})
+    key, end = ObjectKey("asset", "1"), datetime(2030, 1, 1, tzinfo=UTC)
+    share = ShareRecord("s 1", "acme", "ann", key, rights, end, watermark=True)
+    said = Forwarding("192.0.2.7", "http", b"h", "r1", share=share, recipient="r7")
+    lines = sent((b"x-mediagate-watermark", b"off"), (b"x-mediagate-share-rights", b"download"), said=said)
+    assert [line for line in lines if b"mediagate" in line] == [
+        b"x-mediagate-share: s%201",
+        b"x-mediagate-share-recipient: r7",
+        b"x-mediagate-share-owner: ann",
+        b"x-mediagate-share-rights: custom-actions,view",
+        b"x-mediagate-watermark: on",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(HOP_BY_HOP | OURS) + [prefix + b"x" for prefix in OUR_PREFIXES])

@@ -1,7 +1,8 @@
 """Identity tokens: what they say, how long they are sent again, and that nobody else can put one in their place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import gateway.identity_token
 from gateway.identity_token import IdentityTokens
 from gateway.signing_keys import Algorithm, SigningKey, write_key
-from models.records import UserRecord
+from models.records import ObjectKey, ShareRecord, UserRecord
 
 KIM = UserRecord("kim", "home")
 AUDIENCES = {"media": "https://media.example", "other": "other"}
@@ -211,3 +212,29 @@ def test_without_keys_nothing_is_signed() -> None:
     assert tokens.headers("media", KIM) == []
     with pytest.raises(ValueError, match="needs a key"):
         IdentityTokens("", (), AUDIENCES, header="x", lifetime=60)
+
+
+def test_a_visitor_is_named_by_a_share_and_is_no_user(signer: Signer) -> None:
+    """No `sub` and no domain, so that nobody takes a visitor for a user; a share that is changed has another token at once."""
+    end = datetime(2100, 1, 1, tzinfo=UTC)
+    share = ShareRecord("s1", "home", "kim", ObjectKey("asset", "1"), frozenset({"view", "upload"}), end)
+
+    def said(share: ShareRecord, recipient: str = "r1") -> tuple[str, dict[str, Any]]:
+        ((_, text),) = signer.tokens.headers("media", None, share, recipient)
+        return text.decode(), verified(text.decode(), signer.tokens)
+
+    first, claims = said(share)
+    assert {"sub", "domain"}.isdisjoint(claims)
+    assert claims["share"] == {
+        "id": "s1",
+        "recipient": "r1",
+        "owner": "kim",
+        "rights": ["upload", "view"],
+        "watermark": False,
+    }
+    assert said(share)[0] == first
+    assert said(share, "r2")[0] != first
+    marked, claims = said(replace(share, watermark=True))
+    assert (marked != first, claims["share"]["watermark"]) == (True, True)
+    assert said(replace(share, rights=frozenset({"view"})))[1]["share"]["rights"] == ["view"]
+    assert signer.tokens.headers("plain", None, share, "r1") == []

@@ -3,6 +3,7 @@
 import pytest
 
 from models import changes, directory, told
+from models.passwords import Hashed
 from models.records import Permission
 from models.store import Store
 from stores import CLIP, TOP, change
@@ -81,10 +82,9 @@ def test_no_secret_is_told(cast: Store) -> None:
     assert digest not in str(after)
     assert text not in str(after)
     with change(cast) as session:
-        changes.set_share_rules(session, "main", changes.Rules(usual=changes.rules_of(session, "main").longest))
-        share = changes.create_share(session, "ben", CLIP, password="hash one").id
+        share = changes.create_share(session, "ben", CLIP, password=Hashed("hash one")).id
     with change(cast) as session:
-        changes.update_share(session, share, password="hash two")
+        changes.update_share(session, share, password=Hashed("hash two"))
     assert [each[2:] for each in entries(cast)] == [({"password": "(secret)"}, {"password": "(secret, changed)"})]
 
 

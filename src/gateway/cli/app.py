@@ -28,6 +28,7 @@ class Mediagate(Root):
         "grant": Noun("gateway.cli.grants", "Grant permissions on an object."),
         "revoke": Noun("gateway.cli.grants", "Take permissions back."),
         "acl": Noun("gateway.cli.acl", "Entries on many objects at once."),
+        "share": Noun("gateway.cli.shares", "What users share with visitors."),
         "template": Noun("gateway.cli.templates", "ACL templates: entries that new objects get."),
         "storage": Noun("gateway.cli.storages", "Folders that belong to storages."),
         "ingest": Noun("gateway.cli.storages", "Take up what a storage brings."),

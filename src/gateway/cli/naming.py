@@ -1,6 +1,6 @@
 """Users, groups, domains and objects by the names that people type; a name that is not there is answered with the nearest.
 
-A principal is written `user:E-MAIL`, `group:NAME`, or without the kind where only one is meant.
+A principal is written `user:E-MAIL`, `group:NAME`, `share:ID`, or without the kind where only one is meant.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from gateway.settings.reading import nearest
 from models import directory
 from models.changes import ConflictError, UnknownError
 from models.records import ObjectKey, Permission
-from models.tables import AclTemplate, Application, Group, SystemDomain, User
+from models.tables import AclTemplate, Application, Group, Share, SystemDomain, User
 
 MAX_COMPARED: Final = 5_000
 """Names that a misspelled one is compared with."""
@@ -91,8 +91,13 @@ def known_application(session: Session, domain_id: str, name: str) -> Applicatio
     return _found(lambda: directory.find_application(session, domain_id, name), name, names)
 
 
+def the_share(session: Session, id_: str) -> Share:
+    """Returns the share with this id."""
+    return _found(lambda: directory.find_share(session, id_), id_, lambda: ())
+
+
 def the_principal(session: Session, text: str, domain: str | None) -> tuple[str, str]:
-    """Returns the fact key of the user or group that `text` names, and how to write it without doubt.
+    """Returns the fact key of the user, group or share that `text` names, and how to write it without doubt.
 
     Raises:
         CommandError: it names nobody, or both a user and a group.
@@ -102,6 +107,8 @@ def the_principal(session: Session, text: str, domain: str | None) -> tuple[str,
         return _as_user(the_user(session, name, domain))
     if separator and kind == "group":
         return _as_group(the_group(session, name, domain))
+    if separator and kind == "share":
+        return (f"share:{the_share(session, name).id}",) * 2
     try:
         group = _as_group(the_group(session, text, domain))
     except CommandError as neither:

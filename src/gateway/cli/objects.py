@@ -174,8 +174,10 @@ def _entry(session: Session, entry: AclEntry) -> dict[str, Any]:
 
 
 def principal_text(session: Session, principal: str) -> str:
-    """Returns a principal's fact key as people write it: `user:E-MAIL`, `group:NAME`."""
+    """Returns a principal's fact key as people write it: `user:E-MAIL`, `group:NAME`, `share:ID`."""
     kind, _, id_ = principal.partition(":")
+    if kind == "share":
+        return principal
     if kind == "user":
         return f"user:{_email(session, id_)}"
     group = session.get(Group, id_)

@@ -23,7 +23,7 @@ CLASSES: Final[Mapping[str, type]] = {"subject": Subject, "resource": Resource, 
 """The name under which the shipped policies know an instance, and its class."""
 POLAR_NAMES: Final[Mapping[str, type]] = {"Subject": Subject, "Object": Resource, "Request": Request}
 """The name of each class in a policy; Oso keeps `Resource` for itself."""
-GRANTING: Final = frozenset(("grants", "inherits", "has_role", "in_group", "roles_held_by"))
+GRANTING: Final = frozenset(("grants", "inherits", "given_to_share", "has_role", "in_group", "roles_held_by"))
 """Questions that a grant, a role or a membership makes true; denying one would take access away after a grant."""
 _SEED: Final = re.compile(r' \(seed: "[^"]*"\)')
 """Where a word comes from, which authors of policies need not know."""
@@ -43,11 +43,13 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "subject.is_type": 'subject.is_type("STANDARD")',
     "subject.is_visitor": "subject.is_visitor()",
     "resource.exists": "resource.exists()",
+    "resource.given_to_share": 'resource.given_to_share("read", subject)',
     "resource.grants": 'resource.grants("write", subject)',
     "resource.inherits": 'resource.inherits("read", subject)',
     "resource.is_domain": "resource.is_domain()",
     "resource.is_held": "resource.is_held()",
     "resource.is_type": 'resource.is_type("asset")',
+    "resource.is_view_of": "resource.is_view_of(subject)",
     "resource.open_to_support": "resource.open_to_support(request)",
     "resource.owned_by": "resource.owned_by(subject)",
     "resource.shares_domain_with": "resource.shares_domain_with(subject)",
@@ -171,6 +173,7 @@ def _span(texts: tuple[str | None, ...]) -> str:
 _CHECKS: Final[Mapping[tuple[type, str], Callable[[tuple[str | None, ...]], str]]] = {
     (Subject, "is_type"): _of_enum("user type", tuple(UserType)),
     (Subject, "has_right"): _of_enum("right of a share", tuple(Right)),
+    (Resource, "given_to_share"): _of_enum("permission", tuple(PERMISSION_NAMES)),
     (Resource, "grants"): _of_enum("permission", tuple(PERMISSION_NAMES)),
     (Resource, "inherits"): _of_enum("permission", tuple(PERMISSION_NAMES)),
     (Request, "from_network"): _network,

@@ -44,6 +44,7 @@ from gateway.settings.sections import (
     RefusalsSection,
     Section,
     ServerSection,
+    SharesSection,
     StoreSection,
     UpstreamSection,
 )
@@ -66,6 +67,7 @@ class Settings(Section):
     forward_auth: ForwardAuthSection = ForwardAuthSection()
     audit: AuditSection = AuditSection()
     refusals: RefusalsSection = RefusalsSection()
+    shares: SharesSection = SharesSection()
     limits: LimitsSection = LimitsSection()
     rates: RatesSection = RatesSection()
     identity_token: IdentityTokenSection = IdentityTokenSection()

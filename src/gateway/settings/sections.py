@@ -215,6 +215,15 @@ class RefusalsSection(Section):
     )
 
 
+class SharesSection(Section):
+    """What users share with visitors, who have no account."""
+
+    sign_in: Switch = Field(
+        default=False,
+        description="whether visitors sign in by links at `share/sign-in` below `server.prefix`",
+    )
+
+
 class LimitsSection(Section):
     """Bounds on what others may make us hold."""
 

@@ -7,7 +7,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 |---|---|
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
 | tokens | applications, and the credentials that users have for them |
-| shares | what users share with visitors, and the links by which these come |
+| shares, share_terms, visits | what users share with visitors, what a domain says of that, and the links by which visitors come |
 | support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
 | templates, ingest | entries that a new object gets, once, and taking up what a storage brings |
@@ -63,13 +63,15 @@ from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.propagation import far_reaching, set_propagation_bounds
+from models.changes.share_terms import OPTIONS as SHARE_OPTIONS
+from models.changes.share_terms import set_share_terms, share_terms_of
 from models.changes.shares import (
-    add_recipient,
     create_share,
     remove_recipient,
     remove_share,
+    remove_shares_in,
     remove_shares_of,
-    visit,
+    update_share,
 )
 from models.changes.support import MAX_SUPPORT, issue_support_token, let_support_in
 from models.changes.templates import (
@@ -92,11 +94,13 @@ from models.changes.tokens import (
     token_digest,
 )
 from models.changes.users import UserAttributes, create_user, update_user
+from models.changes.visits import LinkError, add_recipient, prolong_visit, the_visit, visit
 from models.tables import AclMode, IntentKind, TemplateLevel
 
 __all__ = [
     "ANY_ADMIN",
     "MAX_SUPPORT",
+    "SHARE_OPTIONS",
     "AclMode",
     "Applied",
     "BusyError",
@@ -109,6 +113,7 @@ __all__ = [
     "IntentKind",
     "InvalidError",
     "Line",
+    "LinkError",
     "Lock",
     "Settled",
     "TemplateLevel",
@@ -147,11 +152,13 @@ __all__ = [
     "open_jobs",
     "parse_principal",
     "place",
+    "prolong_visit",
     "publish_policies",
     "register_object",
     "remove_member",
     "remove_recipient",
     "remove_share",
+    "remove_shares_in",
     "remove_shares_of",
     "rename_template",
     "revoke",
@@ -165,17 +172,21 @@ __all__ = [
     "set_propagation_bounds",
     "set_role_model",
     "set_roles",
+    "set_share_terms",
     "set_template",
     "set_token_lifetime",
     "settle_create",
     "settle_delete",
+    "share_terms_of",
     "start_job",
     "take_from_template",
     "take_role",
+    "the_visit",
     "token_digest",
     "transfer_objects",
     "unplace",
     "update_group",
+    "update_share",
     "update_user",
     "visit",
 ]

@@ -3,7 +3,7 @@
 Rules:
 
 1. Entries only grant: to grant again adds, and taking away is a change of its own (DESIGN, law 7).
-2. Entry, object and principal belong to one domain. A role group is no principal: it has roles alone. An entry may stand on a path that is not registered, if one of its
+2. Entry, object and principal (a user, a group, or the visitors of a share) belong to one domain. A role group is no principal: it has roles alone. An entry may stand on a path that is not registered, if one of its
    folders is.
 3. An entry that propagates and one that does not are two entries, even for the same principal. So are two that expire at different
    times; but each permission has one end, the latest that was granted, and is in the entry with that end alone.
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from models.changes.errors import InvalidError
 from models.changes.names import checked_id, checked_key, shown
 from models.changes.propagation import refuse_another
-from models.changes.rows import add, remove, the_access_group, the_domain_of, the_user
+from models.changes.rows import add, remove, the_access_group, the_domain_of, the_share, the_user
 from models.records import ObjectKey, Permission
 from models.tables import NEVER, AclEntry, PrincipalKind
 
@@ -42,7 +42,7 @@ def grant(
     Args:
         session: of the write door.
         key: the object.
-        principal: `user:ID` or `group:ID`.
+        principal: `user:ID`, `group:ID` or `share:ID`.
         permissions: what to add.
         propagates: whether they hold on its content too.
         expires: when they end, with a time zone; None for never.
@@ -59,10 +59,7 @@ def grant(
     end, now = checked_end(expires), datetime.now(UTC)
     domain_id = the_domain_of(session, checked_key(key))
     kind, id_ = parse_principal(principal)
-    if kind is PrincipalKind.USER:
-        the_user(session, id_, domain_id)
-    else:
-        the_access_group(session, id_, domain_id)
+    check_principal(session, kind, id_, domain_id)
     own = entries_of(session, key, kind, id_, propagates=propagates)
     new = permissions & ~_sum(entry for entry in own if entry.expires >= end)
     if not new:
@@ -103,7 +100,7 @@ def revoke(
     Args:
         session: of the write door.
         key: the object.
-        principal: `user:ID` or `group:ID`.
+        principal: `user:ID`, `group:ID` or `share:ID`.
         permissions: what to take; None for all.
         propagates: which of the two entries; None for both.
 
@@ -137,15 +134,30 @@ def checked_end(expires: datetime | None) -> datetime:
 
 
 def parse_principal(text: str) -> tuple[PrincipalKind, str]:
-    """Returns kind and id of the principal that `user:ID` or `group:ID` names.
+    """Returns kind and id of the principal that `user:ID`, `group:ID` or `share:ID` names.
 
     Raises:
-        InvalidError: it names neither, or the id is malformed.
+        InvalidError: it names none of them, or the id is malformed.
     """
     kind, _, id_ = text.partition(":")
     if kind not in list(PrincipalKind) or not id_:
-        raise InvalidError(f"{shown(text)} is no principal: write user:ID or group:ID")
+        raise InvalidError(f"{shown(text)} is no principal: write user:ID, group:ID or share:ID")
     return PrincipalKind(kind), checked_id(id_, kind)
+
+
+def check_principal(session: Session, kind: PrincipalKind, id_: str, domain_id: str) -> None:
+    """Refuses a principal of whom no entry in a domain may speak (rule 2).
+
+    Raises:
+        ConflictError: it belongs to another domain, or is a role group.
+        UnknownError: there is none.
+    """
+    finding = {
+        PrincipalKind.USER: the_user,
+        PrincipalKind.GROUP: the_access_group,
+        PrincipalKind.SHARE: the_share,
+    }
+    finding[kind](session, id_, domain_id)
 
 
 def entries_of(

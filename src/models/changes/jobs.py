@@ -16,14 +16,14 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from models.changes.acl import checked_end, parse_principal
+from models.changes.acl import check_principal, checked_end, parse_principal
 from models.changes.bulk import MAX_OBJECTS, MAX_PAIRS, Terms, set_entries
 from models.changes.errors import ChangeError, InvalidError
 from models.changes.names import checked_choice, checked_key, new_id
 from models.changes.propagation import content_of
-from models.changes.rows import add, the_access_group, the_domain_of, the_user
+from models.changes.rows import add, the_domain_of
 from models.records import ObjectKey
-from models.tables import AclJob, AclMode, JobState, PrincipalKind
+from models.tables import AclJob, AclMode, JobState
 
 BATCH = 200
 """Objects that one commit does."""
@@ -51,8 +51,7 @@ def start_job(
         raise InvalidError(f"name 1 to {MAX_OBJECTS} users or groups, and what they may do")
     checked_end(terms.expires)
     for kind, id_ in map(parse_principal, whom):
-        the = the_user if kind is PrincipalKind.USER else the_access_group
-        the(session, id_, domain_id)
+        check_principal(session, kind, id_, domain_id)
     job = AclJob(
         id=new_id(),
         domain_id=domain_id,

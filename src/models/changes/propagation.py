@@ -20,7 +20,7 @@ from models.changes.names import shown
 from models.changes.placements import children_of
 from models.changes.rows import below, chunks, the_domain, the_domain_of
 from models.records import ObjectKey, Permission
-from models.tables import AclEntry, Group, Object, PrincipalKind, SystemDomain, User
+from models.tables import AclEntry, Group, Object, PrincipalKind, Share, SystemDomain, User
 
 MAX_BOUND = 1_000_000
 """The highest number that either bound of a domain can be set to."""
@@ -56,7 +56,11 @@ def refuse_another(session: Session, domain_id: str, key: ObjectKey, now: dateti
     principals = (
         (AclEntry.principal_kind == kind)
         & AclEntry.principal_id.in_(select(table.id).where(table.domain_id == domain_id))
-        for kind, table in ((PrincipalKind.USER, User), (PrincipalKind.GROUP, Group))
+        for kind, table in (
+            (PrincipalKind.USER, User),
+            (PrincipalKind.GROUP, Group),
+            (PrincipalKind.SHARE, Share),
+        )
     )
     named = select(AclEntry.object_type, AclEntry.object_id).where(*holding, or_(*principals))
     count = session.scalar(select(func.count()).select_from(named.distinct().subquery())) or 0

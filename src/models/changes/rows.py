@@ -14,7 +14,7 @@ from models.records import GroupKind, ObjectKey, UserStatus
 from models.tables import AclTemplate, Application, Base, Group, Object, Share, ShareRecipient, SystemDomain, Token, User
 
 Row = TypeVar("Row", bound=Base)
-Owned = TypeVar("Owned", User, Group, Application)
+Owned = TypeVar("Owned", User, Group, Application, Share)
 T = TypeVar("T")
 
 CHUNK = 400
@@ -82,9 +82,9 @@ def the_token(session: Session, token_id: str) -> Token:
     return _the(session, Token, token_id, "token")
 
 
-def the_share(session: Session, share_id: str) -> Share:
-    """Returns the share with this id, or raises UnknownError."""
-    return _the(session, Share, share_id, "share")
+def the_share(session: Session, share_id: str, domain_id: str | None = None) -> Share:
+    """Returns the share with this id, of this domain; raises UnknownError or ConflictError."""
+    return _within(_the(session, Share, share_id, "share"), domain_id, "share")
 
 
 def the_template(session: Session, template_id: str) -> AclTemplate:

@@ -124,7 +124,7 @@ def give_in_template(
 
     Raises:
         ConflictError: the principal is of another domain, deleted, or a role group.
-        InvalidError: nothing is given, the principal is malformed, or the template has too many entries.
+        InvalidError: nothing is given, the principal is malformed or a share, or the template has too many entries.
         UnknownError: there is no such template, user or group.
     """
     if not permissions:
@@ -133,8 +133,10 @@ def give_in_template(
     kind, id_ = parse_principal(principal)
     if kind is PrincipalKind.USER:
         the_present_user(session, id_, template.domain_id)
-    else:
+    elif kind is PrincipalKind.GROUP:
         the_access_group(session, id_, template.domain_id)
+    else:
+        raise InvalidError("a share ends and a template does not: name users and groups")
     entry = session.get(AclTemplateEntry, (template_id, kind, id_, propagates))
     new = permissions & ~(entry.permissions if entry else Permission.NONE)
     if not new:
@@ -313,8 +315,9 @@ def forget_principal(session: Session, kind: PrincipalKind, id_: str) -> None:
         AclTemplateEntry.principal_kind == kind, AclTemplateEntry.principal_id == id_
     )
     remove(session, session.scalars(entries).all())
-    use = session.get(AclTemplateUse, (TemplateLevel(kind.value), "", id_))
-    remove(session, [use] if use is not None else [])
+    if kind in list(TemplateLevel):
+        use = session.get(AclTemplateUse, (TemplateLevel(kind.value), "", id_))
+        remove(session, [use] if use is not None else [])
 
 
 def _subjects(

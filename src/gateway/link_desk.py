@@ -1,0 +1,88 @@
+"""Where links are tried: how often, how many at once, and off the event loop.
+
+Rules:
+
+1. Whoever has used up the guesses of an address or of a link is refused before anything is compared, right or wrong
+   (`gateway.limits`, rule 4). The guesses of a link count whatever stands in it, so that they do not tell which links exist.
+2. Few comparisons run at a time: each takes memory and processor time, and whoever asks needs no credential. Others wait, and beyond a
+   bound are refused at once.
+3. A try that is refused is a guess of its address and of its link; one that is let in is none.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Final
+
+from netaddr import IPAddress
+
+from gateway.errors import GatewayError
+from gateway.limits import Buckets, Rates, TooManyError
+from gateway.reasons import Reason
+from models.changes import LinkError
+from models.sign_in import Visit, sign_in
+from models.store import Store, StoreUnavailableError
+
+AT_ONCE: Final = 2
+"""Comparisons of passwords at a time in one worker (rule 2): 38 MiB, and never all of the loop's threads."""
+WAITING: Final = 50
+"""Tries that wait for their turn in one worker."""
+GUESSES: Final = 10
+"""Wrong tries of one link at once in one worker."""
+GUESS_INTERVAL: Final = 30.0
+"""Seconds after which one more is allowed."""
+LINKS: Final = 10_000
+"""Links whose wrong tries one worker remembers."""
+
+
+class LinkDesk:
+    """Tries links for one worker."""
+
+    def __init__(self, store: Store, rates: Rates | None) -> None:
+        """Takes the store, and the rates of `[rates]`, which may be none."""
+        self._store, self._rates = store, rates
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._links = Buckets("link", Reason.GUESS_RATE, 1 / GUESS_INTERVAL, GUESSES, LINKS)
+
+    async def sign_in(self, link: str, password: str, client: IPAddress, request_id: str) -> Visit:
+        """Lets a visitor in, and counts the visit.
+
+        Raises:
+            GatewayError: link and password open nothing (`link-closed`), they were tried too often (`guess-rate`), too many are tried at
+                the moment (`overloaded`), or the store does not answer.
+        """
+        key = sha256(link.encode("utf-8", "surrogatepass")).digest()
+        if self._waiting >= WAITING:
+            raise GatewayError(Reason.OVERLOADED, "too many links are tried at the moment")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                self._check(key, client)
+                return await self._tried(key, client, self._work(link, password, client, request_id))
+        finally:
+            self._waiting -= 1
+
+    def _work(self, link: str, password: str, client: IPAddress, request_id: str) -> Callable[[], Visit]:
+        return lambda: sign_in(self._store, link, password, client, f"request:{request_id}")
+
+    def _check(self, key: bytes, client: IPAddress) -> None:
+        """Refuses who has no guess left (rule 1)."""
+        if self._rates is not None:
+            self._rates.may_guess(client)
+        self._links.look(key)
+
+    async def _tried(self, key: bytes, client: IPAddress, work: Callable[[], Visit]) -> Visit:
+        running: Awaitable[Visit] = asyncio.to_thread(work)
+        try:
+            return await asyncio.shield(running)
+        except LinkError as error:
+            with suppress(TooManyError):  # this try was begun while there was a guess left
+                self._links.take(key)
+            with suppress(TooManyError):
+                if self._rates is not None:
+                    self._rates.failed(client)
+            raise GatewayError(Reason.LINK_CLOSED, error.why) from error
+        except StoreUnavailableError as error:
+            raise GatewayError(Reason.STORE_UNAVAILABLE, str(error)) from error

@@ -1,0 +1,247 @@
+"""The pages by which visitors come and go: sign-in by a link, what a visit is, a longer one, the way out.
+
+| method, path below the gateway's prefix | what it does |
+|---|---|
+| `POST share/sign-in` | `{"hash": LINK, "password": TEXT}` → the token of a visit, which is counted |
+| `GET share/visit` | with the token as a Bearer token → what the visit is |
+| `PUT share/visit` | makes it longer |
+| `DELETE share/visit` | ends it |
+
+Rules:
+
+1. They are there only where `shares.sign_in` says so.
+2. Link and password come in a JSON body, never in an address: addresses are logged, kept and sent on. A body that is no JSON of this shape
+   is refused before it is looked at. The type of content that is asked for keeps other pages from sending it in a visitor's name.
+3. Each request has one audit line, written before anything is told. It names share and recipient, never link, password or token.
+4. What is told of a visit has the names of the documented share token.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.audit import Occasion, line_of
+from gateway.caching import VARY
+from gateway.errors import GatewayError
+from gateway.identity import ANONYMOUS, NOT_VALID, Identity, credential_of, identify
+from gateway.inbound import Inbound
+from gateway.limits import Told, rate_headers
+from gateway.link_desk import LinkDesk
+from gateway.pipeline import read_body
+from gateway.reasons import Reason
+from gateway.refusals import refusal
+from gateway.worker import Worker
+from models import changes
+from models.changes import LinkError
+from models.sign_in import Visit, visit_of
+from models.store import StoreUnavailableError
+
+MAX_BODY: Final = 8_192
+"""Bytes of what a visitor sends."""
+ALLOWED: Final = "share"
+T = TypeVar("T")
+
+
+class SignIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What a visitor sends."""
+
+    hash: str
+    password: str = ""
+
+
+class _Told(msgspec.Struct):
+    """What one request comes to."""
+
+    status: int
+    document: dict[str, Any] | None
+    visit: Visit
+
+
+Answering = Callable[[Inbound, Request], Awaitable[_Told]]
+
+
+class Visitors:
+    """The pages of one worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        """Takes the worker, which is started."""
+        self._worker = worker
+        self._desk = LinkDesk(worker.store, worker.rates)
+        self._read = msgspec.json.Decoder(SignIn).decode
+
+    async def sign_in(self, request: Request) -> Response:
+        """Answers `POST share/sign-in`."""
+        return await self._answered(request, self._signed_in)
+
+    async def visit(self, request: Request) -> Response:
+        """Answers `share/visit`."""
+        ways: dict[str, Answering] = {"PUT": self._prolonged, "DELETE": self._ended}
+        return await self._answered(request, ways.get(request.method, self._shown))
+
+    async def _answered(self, request: Request, answering: Answering) -> Response:
+        """Returns the answer of one page; whatever goes wrong is a refusal (rule 3)."""
+        worker, scope = self._worker, request.scope["mediagate.turn"].scope
+        request_id, begun = os.urandom(12).hex(), time.perf_counter_ns()
+        told: Told = []
+        inbound: Inbound | None = None
+        worker.visits.begin()
+        try:
+            worker.visits.check(scope)
+            inbound = Inbound.of(scope, worker.trusted, request_id, worker.bounds)
+            if worker.rates is not None:
+                worker.rates.arrived(inbound.client, told)
+            found = await answering(inbound, request)
+            self._audit(scope, request_id, begun, inbound, found.visit, None)
+        except GatewayError as error:
+            return self._refused(scope, request_id, begun, inbound, error, told)
+        finally:
+            worker.visits.end()
+        headers = [(b"cache-control", b"no-store"), VARY, (b"x-request-id", request_id.encode())]
+        body = b"" if found.document is None else msgspec.json.encode(found.document)
+        answer = Response(body, found.status, media_type="application/json" if body else None)
+        answer.raw_headers += [*headers, *(rate_headers(told) if told else [])]
+        return answer
+
+    async def _signed_in(self, inbound: Inbound, request: Request) -> _Told:
+        if inbound.fields.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+            raise GatewayError(Reason.BAD_BODY, "the content is not application/json")
+        body = await read_body(request.receive, MAX_BODY)
+        try:
+            said = self._read(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise GatewayError(Reason.BAD_BODY, "the body is no JSON object of hash and password") from error
+        visit = await self._desk.sign_in(said.hash, said.password, inbound.client, inbound.request_id)
+        return _Told(200, {"token": visit.text, **_document(visit)}, visit)
+
+    async def _shown(self, inbound: Inbound, _request: Request) -> _Told:
+        identity = await self._visitor(inbound)
+        visit = await self._stored(lambda: self._look(identity.token_id))
+        return _Told(200, _document(visit), visit)
+
+    async def _prolonged(self, inbound: Inbound, _request: Request) -> _Told:
+        identity = await self._visitor(inbound)
+
+        def prolong() -> Visit:
+            with self._worker.store.write(f"request:{inbound.request_id}") as commit:
+                token = changes.prolong_visit(commit.session, identity.token_id, address=inbound.client)
+                return visit_of(commit.session, token)
+
+        visit = await self._stored(prolong)
+        return _Told(200, _document(visit), visit)
+
+    async def _ended(self, inbound: Inbound, _request: Request) -> _Told:
+        identity = await self._visitor(inbound)
+
+        def end() -> Visit:
+            with self._worker.store.write(f"request:{inbound.request_id}") as commit:
+                return visit_of(commit.session, changes.revoke_token(commit.session, identity.token_id))
+
+        return _Told(204, None, await self._stored(end))
+
+    def _look(self, token_id: str) -> Visit:
+        with self._worker.store.read() as session:
+            return visit_of(session, changes.the_visit(session, token_id))
+
+    async def _visitor(self, inbound: Inbound) -> Identity:
+        """Returns who asks, if it is a visitor.
+
+        Raises:
+            GatewayError: it is nobody, or somebody else.
+        """
+        worker, credential = self._worker, credential_of(inbound)
+        if credential is None:
+            raise GatewayError(Reason.SIGNED_IN, "no token came")
+        if worker.rates is not None:
+            worker.rates.may_guess(inbound.client)
+
+        def identified() -> Identity:
+            identity = identify(credential, worker.facts, datetime.now(UTC))
+            if identity.share is None:
+                raise GatewayError(Reason.CREDENTIAL_UNKNOWN, "the token is no visitor's")
+            return identity
+
+        try:
+            return await worker.facts.ask(identified)
+        except GatewayError as error:
+            if worker.rates is not None and error.reason in NOT_VALID:
+                worker.rates.failed(inbound.client)
+            raise
+
+    async def _stored(self, work: Callable[[], T]) -> T:
+        """Runs what reads or writes the store in a thread."""
+        try:
+            return await asyncio.shield(asyncio.to_thread(work))
+        except StoreUnavailableError as error:
+            raise GatewayError(Reason.STORE_UNAVAILABLE, str(error)) from error
+        except LinkError as error:
+            raise GatewayError(Reason.LINK_CLOSED, error.why) from error
+        except changes.UnknownError as error:  # taken back since it was found to be valid
+            raise GatewayError(Reason.CREDENTIAL_UNKNOWN, "the visit is gone") from error
+
+    def _refused(
+        self,
+        scope: Any,  # noqa: ANN401 - the scope of ASGI
+        request_id: str,
+        begun: int,
+        inbound: Inbound | None,
+        error: GatewayError,
+        told: Told,
+    ) -> Response:
+        try:
+            self._audit(scope, request_id, begun, inbound, None, error)
+        except GatewayError as unwritten:
+            error = unwritten
+        status, headers, body = refusal(error, request_id, self._worker.hidden)
+        answer = Response(body, status)
+        answer.raw_headers = [*headers, *(rate_headers(told) if told else [])]
+        return answer
+
+    def _audit(
+        self,
+        scope: Any,  # noqa: ANN401 - the scope of ASGI
+        request_id: str,
+        begun: int,
+        inbound: Inbound | None,
+        visit: Visit | None,
+        error: GatewayError | None,
+    ) -> None:
+        worker = self._worker
+        occasion = Occasion(
+            request_id,
+            "refused" if error else "allowed",
+            inbound.method if inbound else str(scope.get("method", ""))[:32],
+            inbound.path if inbound else scope.get("raw_path") or b"",
+            inbound.client_text if inbound else "",
+            (time.perf_counter_ns() - begun) // 1000,
+            worker.facts.revision,
+            worker.bundle.digest,
+        )
+        line = line_of(occasion, ANONYMOUS, None, None, error)
+        if visit is not None:
+            who = f"share:{visit.share_id}/{visit.recipient_id}"
+            line = msgspec.structs.replace(
+                line, user=who, reason=ALLOWED, stage="identity", objects=(f"sign-in {visit.key}",)
+            )
+        worker.audit.write(line)
+
+
+def _document(visit: Visit) -> dict[str, Any]:
+    """Returns what is told of a visit (rule 4)."""
+    return {
+        "expires": visit.expires,
+        "email": visit.email or None,
+        "object_type": visit.key.type,
+        "object_id": visit.key.id,
+        "share_id": visit.share_id,
+        "share_user_id": visit.recipient_id,
+        "system_domain_id": visit.domain_id,
+        "rights": visit.rights,
+        "watermark": visit.watermark,
+    }
