@@ -90,9 +90,15 @@ class Authorizer(msgspec.Struct, frozen=True, gc=False):
             MissingFactError: a fact is not at hand (rule 5).
         """
         row, facts = operation.row, self.facts
-        if identity.scope is not None and not row.anonymous and not (row.roles and identity.scope.issuperset(row.roles)):
+        if (
+            identity.scope is not None
+            and not row.anonymous
+            and not (row.roles and identity.scope.issuperset(row.roles))
+        ):
             first = (operation.targets or _HOME)[0]
-            return Verdict((Judged(first.action, first.object, Decision(allowed=False, reason=Reason.SCOPE)),))
+            return Verdict(
+                (Judged(first.action, first.object, Decision(allowed=False, reason=Reason.SCOPE)),)
+            )
         request = Request(client, now, row.roles, row.anonymous, identity.application_id)
         subject = Subject(facts, identity.user, self.role_floor, identity.support, identity.share)
         judged: list[Judged] = []

@@ -172,9 +172,7 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     user = facts.get(token.user_fact)
     if not isinstance(user, UserRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to no user")
-    if token.scope is None:
-        return Identity(user, credential.proof, token.application_id, token.id)
-    return Identity(user, credential.proof, token.application_id, token.id, scope=token.scope)
+    return Identity(user, credential.proof, token.application_id, token.id, "", None, "", token.scope)
 
 
 def _pair(token: bytes | None, application: bytes | None) -> Credential:

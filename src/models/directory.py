@@ -321,7 +321,9 @@ def list_intents(session: Session) -> Sequence[tuple[Intent, tuple[Hold, ...]]]:
 
 
 def _within(
-    query: Select[Any], kind: type[User | Group | Application | Object | Share], domain_id: str | None
+    query: Select[Any],
+    kind: type[User | Group | Application | Object | Share | AclTemplate],
+    domain_id: str | None,
 ) -> Select[Any]:
     return query if domain_id is None else query.where(kind.domain_id == domain_id)
 

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, inspect
 
+from models.records import Permission
 from models.tables import (
     AclJob,
     Base,
@@ -125,7 +126,9 @@ def write(connection: Connection, revision: int, author: str, changed: Changed) 
 def key_of(row: Base) -> str:
     """Returns how a row is named: the values of its primary key."""
     mapper = inspect(type(row))
-    return " ".join(str(_plain(getattr(row, mapper.get_property_by_column(column).key))) for column in mapper.primary_key)
+    return " ".join(
+        str(_plain(getattr(row, mapper.get_property_by_column(column).key))) for column in mapper.primary_key
+    )
 
 
 def values_of(row: Base) -> Values:
@@ -164,27 +167,26 @@ def _hidden(values: Values | None, others: Values | None, *, is_after: bool = Fa
     """Returns values as they are written: of a row that was changed only those that differ, secrets hidden (rule 2)."""
     if values is None:
         return None
-    kept = values if others is None else {name: each for name, each in values.items() if others.get(name) != each}
+    kept = (
+        values
+        if others is None
+        else {name: each for name, each in values.items() if others.get(name) != each}
+    )
     changed = f"{_HIDDEN[:-1]}, changed)" if is_after and others is not None else _HIDDEN
     return {name: changed if isinstance(each, _Secret) else each for name, each in kept.items()}
 
 
 def _plain(value: object) -> object:
     """Returns a value as JSON has it (rule 5)."""
+    if isinstance(value, Permission):
+        return list(value.names)
     if isinstance(value, Enum):
-        names = getattr(value, "names", None)  # of permissions
-        return list(names) if names is not None else value.value
+        return value.value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    if isinstance(value, str | int | bool | None):
-        return f"{value[:MAX_TEXT]}... ({len(value)} characters)" if isinstance(value, str) and len(value) > MAX_TEXT else value
     if isinstance(value, bytes):
         return f"({len(value)} bytes)"
-    if isinstance(value, list | tuple):
-        return _bounded([_plain(each) for each in value])
-    if isinstance(value, dict):
-        return _bounded({str(name): _plain(each) for name, each in value.items()})
-    return str(value)
+    return value if isinstance(value, int | None) else _bounded(value)
 
 
 def _bounded(value: object) -> object:

@@ -32,8 +32,8 @@ async def _warm(port: int, questions: Questions, workers: int) -> None:
             await asker.answers(requests[:1])  # who answered has accepted the connection
         for asker, worker in _acceptors(port, askers).items():
             groups.setdefault(worker, []).append(asker)
-        if len(groups) >= workers:
-            break
+        if len(groups) >= workers and min(map(len, groups.values())) >= CONNECTIONS:
+            break  # with fewer, each waits for a load of the store alone
     else:
         raise BadAnswerError(f"{len(groups)} of {workers} workers take connections")
     for each in groups.values():

@@ -30,7 +30,10 @@ def with_template(cast: Store) -> Store:
 def given(store: Store, key: ObjectKey) -> set[tuple[str, Permission, bool]]:
     """Returns the entries on an object."""
     with store.read() as session:
-        return {(each.principal, each.permissions, each.propagates) for each in directory.list_entries(session, key)}
+        return {
+            (each.principal, each.permissions, each.propagates)
+            for each in directory.list_entries(session, key)
+        }
 
 
 WHOLE = {("user:ben", READ | WRITE, False), ("group:crew", READ, True)}
@@ -178,7 +181,9 @@ def test_storages_and_folders_that_are_removed_take_what_is_said_of_them_along(s
 def test_templates_stay_within_their_domain(store: Store) -> None:
     """No entry, subject, object, collection or storage of another domain, and no role group."""
     with change(store) as session:
-        changes.create_template(session, "other", "Editorial", id_="theirs")  # a name is taken once in each domain
+        changes.create_template(
+            session, "other", "Editorial", id_="theirs"
+        )  # a name is taken once in each domain
         changes.register_object(session, ObjectKey("storage", "far"), "other")
         changes.create_group(session, "main", "Narrow", kind=GroupKind.ROLE_GROUP, id_="narrow")
     far, conflict = ObjectKey("storage", "far"), changes.ConflictError
@@ -203,7 +208,15 @@ def test_what_is_no_template_is_refused_with_a_reason(store: Store) -> None:
     refused(store, changes.UnknownError, changes.give_in_template, "tpl", "user:none", READ, propagates=False)
     refused(store, changes.InvalidError, changes.give_in_template, "tpl", "share:x", READ, propagates=False)
     refused(store, changes.InvalidError, changes.give_in_template, "tpl", "ben", READ, propagates=False)
-    refused(store, changes.InvalidError, changes.give_in_template, "tpl", "user:ben", Permission.NONE, propagates=False)
+    refused(
+        store,
+        changes.InvalidError,
+        changes.give_in_template,
+        "tpl",
+        "user:ben",
+        Permission.NONE,
+        propagates=False,
+    )
     refused(store, changes.InvalidError, changes.set_template, TemplateLevel.STORAGE, TOP, "tpl")
     refused(store, changes.InvalidError, changes.set_template, TemplateLevel.STORAGE, "nas", "tpl")
     refused(store, changes.InvalidError, changes.set_template, TemplateLevel.USER, TOP, "tpl")
@@ -217,6 +230,8 @@ def test_templates_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     """Entries of a template and templates of a domain; the message says what to do."""
     monkeypatch.setattr(templates_module, "MAX_ENTRIES", 2)
     monkeypatch.setattr(templates_module, "MAX_TEMPLATES", 1)
-    said = refused(store, changes.InvalidError, changes.give_in_template, "tpl", "user:ada", READ, propagates=False)
+    said = refused(
+        store, changes.InvalidError, changes.give_in_template, "tpl", "user:ada", READ, propagates=False
+    )
     assert said.endswith("name groups instead")
     assert "remove one" in refused(store, changes.InvalidError, changes.create_template, "main", "Y")

@@ -87,7 +87,9 @@ def test_a_scope_is_kept_with_the_token(cast: Store) -> None:
     found = record(cast, f"token:{token.digest}")
     assert isinstance(found, TokenRecord)
     assert found.scope == frozenset(ROLES)
-    assert "leave the scope out" in refused(cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=[])
+    assert "leave the scope out" in refused(
+        cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=[]
+    )
     refused(cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=["Can read"])
     many = [f"can_{number}" for number in range(301)]
     refused(cast, changes.InvalidError, changes.issue_token, "ben", "app", scope=many)

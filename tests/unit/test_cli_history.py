@@ -12,7 +12,10 @@ def test_who_changed_what_is_shown_with_before_and_after(tmp_path: Path) -> None
     mediagate.ok("group", "set", group, "--name", "cutters")
     issued = mediagate.json("token", "create", ADA)
 
-    latest, renamed = mediagate.json("history", "--limit", "100")[0], mediagate.json("history", "--of", group)[0]
+    latest, renamed = (
+        mediagate.json("history", "--limit", "100")[0],
+        mediagate.json("history", "--of", group)[0],
+    )
     assert latest["kind"] in ("tokens", "applications")
     assert (renamed["before"], renamed["after"]) == ({"name": "editors"}, {"name": "cutters"})
     assert renamed["who"] == mediagate.authors()[-1]

@@ -22,11 +22,16 @@ def mediagate(tmp_path: Path) -> CommandLine:
 
 def test_a_folder_is_mapped_and_what_comes_in_it_gets_the_template(mediagate: CommandLine) -> None:
     """Ingest tells where the object came from and what it got; repeated, it changes nothing."""
-    assert mediagate.ok("storage", "map", "file:/masters", "storage:nas") == "file:/masters comes from storage:nas\n"
+    assert (
+        mediagate.ok("storage", "map", "file:/masters", "storage:nas")
+        == "file:/masters comes from storage:nas\n"
+    )
     assert mediagate.json("storage", "list") == [{"folder": "file:/masters", "storage": "storage:nas"}]
 
     said = mediagate.ok("ingest", "file:/masters/a.mov")
-    assert said == "added file:/masters/a.mov from storage:nas\ngroup:editors may now read file:/masters/a.mov\n"
+    assert (
+        said == "added file:/masters/a.mov from storage:nas\ngroup:editors may now read file:/masters/a.mov\n"
+    )
     assert "stays as it is" in mediagate.ok("ingest", "file:/masters/a.mov")
 
     mediagate.ok("storage", "unmap", "file:/masters")

@@ -22,7 +22,9 @@ def mediagate(tmp_path: Path) -> CommandLine:
 def test_a_template_is_shown_with_its_entries_and_uses(mediagate: CommandLine) -> None:
     """Who gets what, and for whom it is set, by the names that people know."""
     mediagate.ok("template", "give", "editorial", ADA, "delete", "--propagate")
-    assert mediagate.ok("template", "set", "editorial", "--for-domain") == "domain default: template editorial\n"
+    assert (
+        mediagate.ok("template", "set", "editorial", "--for-domain") == "domain default: template editorial\n"
+    )
     mediagate.ok("template", "set", "editorial", "--group", "editors")
     mediagate.ok("template", "set", "editorial", "--user", ADA)
 
@@ -46,7 +48,9 @@ def test_it_is_applied_on_request_and_told(mediagate: CommandLine) -> None:
     )
     said = mediagate.ok("template", "apply", "editorial", "asset:42")
     assert said == "group:editors may now read, write asset:42\n"
-    assert mediagate.ok("template", "apply", "editorial", "asset:42") == "group:editors had all of it already\n"
+    assert (
+        mediagate.ok("template", "apply", "editorial", "asset:42") == "group:editors had all of it already\n"
+    )
 
 
 def test_editing_tells_that_objects_keep_theirs(mediagate: CommandLine) -> None:
@@ -65,6 +69,8 @@ def test_mistakes_are_answered_with_what_to_do(mediagate: CommandLine) -> None:
     """A misspelled template, nobody or too many to set it for, a permission that is none."""
     assert "did you mean `editorial`?" in mediagate.fails("template", "show", "editorail")
     assert "say for whom" in mediagate.fails("template", "set", "editorial", code=2)
-    assert "say for whom" in mediagate.fails("template", "set", "editorial", "--for-domain", "--user", ADA, code=2)
+    assert "say for whom" in mediagate.fails(
+        "template", "set", "editorial", "--for-domain", "--user", ADA, code=2
+    )
     mediagate.fails("template", "give", "editorial", "editors", "reed", code=2)
     assert "storage" in mediagate.fails("template", "set", "editorial", "--storage", "asset:42")

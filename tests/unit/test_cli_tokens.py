@@ -165,14 +165,23 @@ def test_a_token_is_replaced_and_the_old_one_ends(mediagate: CommandLine) -> Non
     old = mediagate.json("token", "create", ADA, "--app", "player", "--role", "can_search")
     new = mediagate.json("token", "rotate", old["id"], "--overlap", "2h")
 
-    assert (new["user"], new["app"], new["roles"], new["replaces"]) == (ADA, "player", ["can_search"], old["id"])
+    assert (new["user"], new["app"], new["roles"], new["replaces"]) == (
+        ADA,
+        "player",
+        ["can_search"],
+        old["id"],
+    )
     found = record(mediagate, old["token"])
     assert found.expires is not None
     assert timedelta(minutes=118) < found.expires - datetime.now(UTC) <= timedelta(hours=2)
     assert "The old one is valid until" in mediagate.ok("token", "rotate", new["id"], "--overlap", "none")
     assert "not valid any more" in mediagate.fails("token", "rotate", new["id"])
-    assert "write 1h, 2d or none" in mediagate.fails("token", "rotate", new["id"], "--overlap", "soon", code=2)
-    assert mediagate.ok("token", "rotate", mediagate.json("token", "create", ADA)["id"], "--bare").startswith("mg_")
+    assert "write 1h, 2d or none" in mediagate.fails(
+        "token", "rotate", new["id"], "--overlap", "soon", code=2
+    )
+    assert mediagate.ok("token", "rotate", mediagate.json("token", "create", ADA)["id"], "--bare").startswith(
+        "mg_"
+    )
 
 
 def test_the_domain_says_how_long_a_token_lasts(mediagate: CommandLine) -> None:
@@ -181,7 +190,10 @@ def test_the_domain_says_how_long_a_token_lasts(mediagate: CommandLine) -> None:
     ends = record(mediagate, mediagate.json("token", "create", ADA)["token"]).expires
     assert ends is not None
     assert ends - datetime.now(UTC) <= timedelta(hours=2)
-    assert record(mediagate, mediagate.json("token", "create", ADA, "--expires", "never")["token"]).expires is None
+    assert (
+        record(mediagate, mediagate.json("token", "create", ADA, "--expires", "never")["token"]).expires
+        is None
+    )
     assert mediagate.json("domain", "list")[0]["token_lifetime"] == "2:00:00"
     mediagate.ok("domain", "set", "default", "--token-lifetime", "off")
     assert mediagate.json("domain", "list")[0]["token_lifetime"] is None

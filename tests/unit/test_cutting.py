@@ -52,7 +52,7 @@ def carrying(registry: Registry, effects: Effects | None = None) -> Carrying:
 
 def effects_of(kind: type[Effects], *, writing: bool, ended: bool) -> Effects:
     """Returns effects in some state."""
-    effects = kind(cast("Any", None), cast("Any", None), "kim", "r1")
+    effects = kind(cast("Any", None), cast("Any", None), "kim", "r1", by_member=True)
     effects.writing, effects.ended = writing, ended
     return effects
 

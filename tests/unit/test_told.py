@@ -28,7 +28,9 @@ def test_what_is_made_changed_and_removed_is_told(cast: Store) -> None:
 
     with change(cast) as session:
         changes.grant(session, CLIP, "user:ben", Permission.WRITE, propagates=False)
-    assert [each[2:] for each in entries(cast)] == [({"permissions": ["read"]}, {"permissions": ["read", "write"]})]
+    assert [each[2:] for each in entries(cast)] == [
+        ({"permissions": ["read"]}, {"permissions": ["read", "write"]})
+    ]
 
     with change(cast) as session:
         changes.revoke(session, CLIP, "user:ben")
@@ -85,7 +87,9 @@ def test_no_secret_is_told(cast: Store) -> None:
         share = changes.create_share(session, "ben", CLIP, password=Hashed("hash one")).id
     with change(cast) as session:
         changes.update_share(session, share, password=Hashed("hash two"))
-    assert [each[2:] for each in entries(cast)] == [({"password": "(secret)"}, {"password": "(secret, changed)"})]
+    assert [each[2:] for each in entries(cast)] == [
+        ({"password": "(secret)"}, {"password": "(secret, changed)"})
+    ]
 
 
 def test_it_is_bounded(cast: Store, monkeypatch: pytest.MonkeyPatch) -> None:

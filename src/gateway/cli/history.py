@@ -28,13 +28,18 @@ def history(
     context: typer.Context,
     *,
     of: Annotated[
-        str | None, typer.Option("--of", metavar="ID", help="Only what this id is part of.", show_default=False)
+        str | None,
+        typer.Option("--of", metavar="ID", help="Only what this id is part of.", show_default=False),
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="WHO", help="Only what this author did, as it is shown.", show_default=False),
+        typer.Option(
+            "--by", metavar="WHO", help="Only what this author did, as it is shown.", show_default=False
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="COUNT", min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="COUNT", min=1, max=10_000, help="At most so many.")
+    ] = 50,
 ) -> None:
     """Shows the latest changes to users, groups, tokens, shares, objects and access, the latest first; never a secret."""
     desk = desk_of(context)
@@ -62,11 +67,15 @@ def _change(row: dict[str, Any]) -> str:
         return f"made {_pairs(after or {})}".strip()
     if after is None:
         return f"removed {_pairs(before)}".strip()
-    return "; ".join(f"{name}: {_value(before.get(name))} -> {_value(value)}" for name, value in after.items())
+    return "; ".join(
+        f"{name}: {_value(before.get(name))} -> {_value(value)}" for name, value in after.items()
+    )
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in values.items() if value not in (None, "", [], {}))
+    return ", ".join(
+        f"{name} {_value(value)}" for name, value in values.items() if value not in (None, "", [], {})
+    )
 
 
 def _value(value: object) -> str:

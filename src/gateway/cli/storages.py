@@ -62,7 +62,7 @@ def list_(context: typer.Context) -> None:
     desk.tell(rows, table(rows, ("folder", "storage"), "no folders: map one with `mediagate storage map`"))
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     object_: ObjectArgument,
     *,

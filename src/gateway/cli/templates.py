@@ -241,7 +241,9 @@ def lines_of(document: dict[str, Any], key: ObjectKey) -> list[str]:
         for who, names in document["given"].items()
     ]
     said += [f"left out: {who}: {why}" for who, why in document["left_out"].items()]
-    return said or [f"template {document['template']} has no entries" if document["template"] else "no template"]
+    return said or [
+        f"template {document['template']} has no entries" if document["template"] else "no template"
+    ]
 
 
 def described(session: Session, template: AclTemplate) -> dict[str, Any]:

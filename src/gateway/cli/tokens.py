@@ -56,7 +56,7 @@ ExpiresOption = Annotated[
 BareOption = Annotated[bool, typer.Option("--bare", help="Print the token alone, for scripts.")]
 
 
-def create(
+def create(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     user: UserArgument,
     *,
@@ -91,7 +91,10 @@ def rotate(
     token: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.", show_default=False)],
     *,
     overlap: Annotated[
-        str, typer.Option("--overlap", metavar="SPAN", help="How long the old one stays valid: 1h, at most 30d; or none.")
+        str,
+        typer.Option(
+            "--overlap", metavar="SPAN", help="How long the old one stays valid: 1h, at most 30d; or none."
+        ),
     ] = DEFAULT_OVERLAP,
     expires: ExpiresOption = None,
     bare: BareOption = False,

@@ -144,7 +144,9 @@ def settle_create(session: Session, intent_id: str, created: Sequence[Created]) 
         left_out.extend(_place_in(session, one))
         if one.by_member:
             applied = apply_default(session, one.key, one.owner_id)
-            left_out.extend((one.key, f"{principal} of its template: {why}") for principal, why in applied.left_out)
+            left_out.extend(
+                (one.key, f"{principal} of its template: {why}") for principal, why in applied.left_out
+            )
     _end(session, intent)
     return Settled(tuple(registered), tuple(present), tuple(left_out))
 

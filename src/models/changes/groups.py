@@ -26,8 +26,8 @@ from models.changes.names import (
     shown,
 )
 from models.changes.rows import add, remove, the_domain, the_group
-from models.networks import UNRESTRICTED
 from models.changes.templates import forget_principal
+from models.networks import UNRESTRICTED
 from models.records import GroupKind
 from models.tables import AclEntry, Group, GroupRole, Membership, Network, PrincipalKind, User
 

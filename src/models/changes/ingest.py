@@ -17,7 +17,7 @@ from models.changes.names import checked_key, shown
 from models.changes.objects import register_object
 from models.changes.placements import place
 from models.changes.rows import the_domain_of
-from models.changes.templates import Applied, apply_default, storage_of
+from models.changes.templates import NOTHING, Applied, apply_default, storage_of
 from models.records import ObjectKey
 from models.tables import Object
 
@@ -29,10 +29,10 @@ class Ingested:
     key: ObjectKey
     is_new: bool
     storage: ObjectKey | None = None
-    applied: Applied = Applied()
+    applied: Applied = NOTHING
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - one for each thing that is known of what came
     session: Session,
     key: ObjectKey,
     domain_id: str,
@@ -63,7 +63,9 @@ def ingest(
     if present is not None and present.domain_id != domain_id:
         raise ConflictError(f"{shown(str(key))} is in another domain")
     if storage is not None and (home := the_domain_of(session, checked_key(storage))) != domain_id:
-        raise ConflictError(f"{shown(str(storage))} is in the domain {shown(home)}, not in {shown(domain_id)}")
+        raise ConflictError(
+            f"{shown(str(storage))} is in the domain {shown(home)}, not in {shown(domain_id)}"
+        )
     if present is not None:
         return Ingested(key, is_new=False)
     register_object(session, key, domain_id, owner_id=owner_id, title=title)

@@ -11,7 +11,18 @@ from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_key, shown
 from models.columns import is_storable
 from models.records import GroupKind, ObjectKey, UserStatus
-from models.tables import AclTemplate, Application, Base, Group, Object, Share, ShareRecipient, SystemDomain, Token, User
+from models.tables import (
+    AclTemplate,
+    Application,
+    Base,
+    Group,
+    Object,
+    Share,
+    ShareRecipient,
+    SystemDomain,
+    Token,
+    User,
+)
 
 Row = TypeVar("Row", bound=Base)
 Owned = TypeVar("Owned", User, Group, Application, Share)

@@ -72,6 +72,10 @@ class Applied:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
+NOTHING: Final = Applied()
+"""No template, and nothing given."""
+
+
 def create_template(session: Session, domain_id: str, name: str, *, id_: str | None = None) -> AclTemplate:
     """Makes a template without entries.
 
@@ -280,7 +284,9 @@ def apply_template(
     template, domain_id = the_template(session, template_id), the_domain_of(session, checked_key(key))
     for other in (template.domain_id, the_domain_of(session, checked_key(within)) if within else domain_id):
         if other != domain_id:
-            raise ConflictError(f"{shown(str(key))} is in the domain {shown(domain_id)}, not in {shown(other)}")
+            raise ConflictError(
+                f"{shown(str(key))} is in the domain {shown(domain_id)}, not in {shown(other)}"
+            )
     given: list[tuple[str, Permission]] = []
     left_out: list[tuple[str, str]] = []
     for entry in _entries(session, template_id):
@@ -306,7 +312,7 @@ def apply_default(
 ) -> Applied:
     """Gives a new object the template that is meant for it (rule 3), if there is one."""
     template = template_for(session, key, creator_id, storage)
-    return apply_template(session, template.id, key) if template is not None else Applied()
+    return apply_template(session, template.id, key) if template is not None else NOTHING
 
 
 def forget_principal(session: Session, kind: PrincipalKind, id_: str) -> None:
@@ -315,7 +321,7 @@ def forget_principal(session: Session, kind: PrincipalKind, id_: str) -> None:
         AclTemplateEntry.principal_kind == kind, AclTemplateEntry.principal_id == id_
     )
     remove(session, session.scalars(entries).all())
-    if kind in list(TemplateLevel):
+    if kind.value in list(TemplateLevel):
         use = session.get(AclTemplateUse, (TemplateLevel(kind.value), "", id_))
         remove(session, [use] if use is not None else [])
 
@@ -351,9 +357,7 @@ def storage_of(session: Session, key: ObjectKey) -> ObjectKey | None:
     return None
 
 
-def _the_subject(
-    session: Session, level: TemplateLevel, subject: str | ObjectKey
-) -> tuple[str, str, str]:
+def _the_subject(session: Session, level: TemplateLevel, subject: str | ObjectKey) -> tuple[str, str, str]:
     """Returns type, id and domain of what a template is set for."""
     if isinstance(subject, ObjectKey):
         if level is not TemplateLevel.STORAGE:

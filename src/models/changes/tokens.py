@@ -153,7 +153,9 @@ def checked_scope(scope: Collection[str] | None) -> list[str] | None:
         return None
     roles = sorted({checked_word(role, "role") for role in scope})
     if not roles:
-        raise InvalidError("a scope without roles would let nothing through: name one, or leave the scope out")
+        raise InvalidError(
+            "a scope without roles would let nothing through: name one, or leave the scope out"
+        )
     if len(roles) > MAX_SCOPE:
         raise InvalidError(f"{len(roles)} roles in one scope are too many, at most {MAX_SCOPE} are allowed")
     return roles
