@@ -30,6 +30,7 @@ from models.tables import (
     ShareRecipient,
     StorageFolder,
     SystemDomain,
+    TemplateLevel,
     Token,
     User,
 )
@@ -268,6 +269,12 @@ def list_template_uses(session: Session, template_id: str) -> Sequence[AclTempla
     """Returns for whom a template is set."""
     found = select(AclTemplateUse).where(AclTemplateUse.template_id == template_id)
     return session.scalars(found.order_by(AclTemplateUse.level, AclTemplateUse.subject_id)).all()
+
+
+def template_set_for(session: Session, level: TemplateLevel, subject_id: str) -> str | None:
+    """Returns the id of the template that is set for a domain, group or user; None if none is."""
+    use = session.get(AclTemplateUse, (level, "", subject_id))
+    return use.template_id if use is not None else None
 
 
 def list_storage_folders(session: Session) -> Sequence[StorageFolder]:

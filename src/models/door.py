@@ -129,11 +129,12 @@ def advance(connection: Connection, author: str, touched: set[str], changed: Cha
     with free(connection):
         bump = update(Revision).values(value=Revision.value + 1).returning(Revision.value)
         revision = connection.execute(bump).scalar_one()
-        told.write(connection, revision, author, changed)
+        commit_id = secrets.token_hex(8)
+        told.write(connection, commit_id, revision, author, changed)
         connection.execute(delete(LogEntry).where(LogEntry.revision <= revision - LOG_KEPT))
         entry = {
             "revision": revision,
-            "commit_id": secrets.token_hex(8),
+            "commit_id": commit_id,
             "keys": keys,
             "at": datetime.now(UTC),
             "author": author,

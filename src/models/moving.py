@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum as Word
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, BinaryIO, Final
 
 from sqlalchemy import JSON, Boolean, Column, Enum, Integer, Table, Text, inspect, select
@@ -168,9 +168,10 @@ def import_model(
     while batch := list(islice(rows, BATCH)):
         with store.write(author) as commit:
             new = [row for number, row in batch if _is_new(commit.session, number, row)]
-            commit.session.add_all(new)
             try:
-                commit.session.flush()
+                for _, rows_of_one_kind in groupby(new, type):
+                    commit.session.add_all(rows_of_one_kind)
+                    commit.session.flush()  # the unit of work knows no order between kinds
             except IntegrityError:
                 first, last = batch[0][0], batch[-1][0]
                 raise ConflictError(

@@ -45,7 +45,7 @@ class Commit:
         revision: the revision at which the change holds; known when the `with` block has ended.
     """
 
-    session: Session
+    session: WriteSession
     revision: int
 
 

@@ -574,14 +574,18 @@ class LogEntry(Base):
 
 
 class ChangeEntry(Base):
-    """What a commit did to one row (`models.told`): NULL before it was made, or after it was removed."""
+    """What a commit did to one row (`models.told`): NULL before it was made, or after it was removed.
+
+    The commit is named by its random id: a store that was restored counts revisions again.
+    """
 
     __tablename__ = "change_log"
     __facts__ = ()
     __table_args__ = (Index(None, "kind", "key"),)
 
-    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    commit_id: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(BigInteger, index=True)
     at: Mapped[datetime]
     author: Mapped[str]
     kind: Mapped[str]

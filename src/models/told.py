@@ -102,13 +102,14 @@ class Changed:
             yield Told(MORE, "", None, {"rows": others})
 
 
-def write(connection: Connection, revision: int, author: str, changed: Changed) -> None:
+def write(connection: Connection, commit_id: str, revision: int, author: str, changed: Changed) -> None:
     """Writes what a commit did, within it."""
     at = datetime.now(UTC)
     rows = [
         {
-            "revision": revision,
+            "commit_id": commit_id,
             "position": position,
+            "revision": revision,
             "at": at,
             "author": author,
             "kind": told.kind,

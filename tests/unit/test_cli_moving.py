@@ -49,7 +49,7 @@ def test_files_are_not_written_over_nor_left_behind(mediagate: CommandLine, tmp_
     assert taken.read_text() == "mine"
     new = fresh(mediagate, tmp_path)
     assert "cannot be read" in new.fails("import", str(tmp_path / "none"))
-    assert "line 1: not as it was written" in new.fails("import", str(taken))
+    assert "line 1: not as it was written" in new.fails("import", str(taken), code=2)
 
 
 def test_standard_output_has_the_lines_and_nothing_else(mediagate: CommandLine) -> None:

@@ -50,5 +50,5 @@ def test_an_asset_names_its_storage(mediagate: CommandLine) -> None:
         "given": {"group:editors": ["read"]},
         "left_out": {},
     }
-    assert "is no storage" in mediagate.fails("ingest", "asset:2", "--storage", "file:/masters")
+    assert "is no storage" in mediagate.fails("ingest", "asset:2", "--storage", "file:/masters", code=2)
     assert "does not exist" in mediagate.fails("ingest", "asset:2", "--storage", "storage:tape")

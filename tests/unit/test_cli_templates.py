@@ -73,4 +73,4 @@ def test_mistakes_are_answered_with_what_to_do(mediagate: CommandLine) -> None:
         "template", "set", "editorial", "--for-domain", "--user", ADA, code=2
     )
     mediagate.fails("template", "give", "editorial", "editors", "reed", code=2)
-    assert "storage" in mediagate.fails("template", "set", "editorial", "--storage", "asset:42")
+    assert "storage" in mediagate.fails("template", "set", "editorial", "--storage", "asset:42", code=2)

@@ -155,7 +155,7 @@ def test_a_token_for_some_roles_is_good_for_nothing_else(mediagate: CommandLine)
 
     assert issued["roles"] == ["can_read_assets", "can_search"]
     assert record(mediagate, issued["token"]).scope == frozenset(issued["roles"])
-    assert [row["roles"] for row in mediagate.json("token", "list")] == [issued["roles"]]
+    assert issued["roles"] in [row["roles"] for row in mediagate.json("token", "list")]
     assert "can_read_assets, can_search" in mediagate.ok("token", "create", ADA, *("--role", "can_read_assets"), "--role", "can_search")  # fmt: skip
     assert "did you mean `can_search`?" in mediagate.fails("token", "create", ADA, "--role", "can_serach")
 

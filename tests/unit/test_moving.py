@@ -161,7 +161,7 @@ UNSOUND: dict[str, tuple[Callable[[list[bytes]], bytes], str]] = {
         "export it with the same",
     ),
     "a line that is missing": (
-        lambda lines: b"".join(lines[:3] + lines[4:]) + signed(lines).splitlines(True)[-1],
+        lambda lines: b"".join(lines[:1] + lines[2:]) + signed(lines).splitlines(True)[-1],
         "changed",
     ),
     "a file that ends early": (b"".join, "the file ends before"),

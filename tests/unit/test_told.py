@@ -84,9 +84,9 @@ def test_no_secret_is_told(cast: Store) -> None:
     assert digest not in str(after)
     assert text not in str(after)
     with change(cast) as session:
-        share = changes.create_share(session, "ben", CLIP, password=Hashed("hash one")).id
+        share = changes.create_share(session, "ben", CLIP, password=Hashed("$argon2id$one")).id
     with change(cast) as session:
-        changes.update_share(session, share, password=Hashed("hash two"))
+        changes.update_share(session, share, password=Hashed("$argon2id$two"))
     assert [each[2:] for each in entries(cast)] == [
         ({"password": "(secret)"}, {"password": "(secret, changed)"})
     ]

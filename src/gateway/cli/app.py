@@ -39,6 +39,7 @@ class Mediagate(Root):
         "selftest": Noun("gateway.cli.selftest", "Fire known bypasses at a live deployment."),
         "policy": Noun("gateway.cli.policy", "Check Polar files, roles, route maps and scenarios."),
         "domain": Noun("gateway.cli.domains", "System domains."),
+        "apply": Noun("gateway.cli.apply", "Bring the model to a declared state."),
         "export": Noun("gateway.cli.moving", "Write the whole model as JSON lines."),
         "import": Noun("gateway.cli.moving", "Read a whole model into a new store."),
         "upgrade": Noun("gateway.cli.serve", "Bring the store up to date after an upgrade."),

@@ -45,7 +45,14 @@ def history(
     desk = desk_of(context)
     with desk.reading() as session:
         rows = [_told(entry) for entry in directory.list_changes(session, key=of, author=by, limit=limit)]
-    text = [{**row, "what": f"{row['kind']} {row['key']}".strip(), "change": _change(row)} for row in rows]
+    text = [
+        {
+            **row,
+            "what": f"{row['kind']} {row['key']}".strip(),
+            "change": change_of(row["before"], row["after"]),
+        }
+        for row in rows
+    ]
     desk.tell(rows, table(text, COLUMNS, "nothing was changed"))
 
 
@@ -61,15 +68,14 @@ def _told(entry: ChangeEntry) -> dict[str, Any]:
     }
 
 
-def _change(row: dict[str, Any]) -> str:
-    before, after = row["before"], row["after"]
+def change_of(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    """Returns in one line what became of a row; None is a row that was not there."""
     if before is None:
         return f"made {_pairs(after or {})}".strip()
     if after is None:
         return f"removed {_pairs(before)}".strip()
-    return "; ".join(
-        f"{name}: {_value(before.get(name))} -> {_value(value)}" for name, value in after.items()
-    )
+    differing = [name for name, value in after.items() if before.get(name) != value]
+    return "; ".join(f"{name}: {_value(before.get(name))} -> {_value(after[name])}" for name in differing)
 
 
 def _pairs(values: dict[str, Any]) -> str:

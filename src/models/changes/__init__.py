@@ -49,7 +49,7 @@ from models.changes.groups import (
 )
 from models.changes.ingest import Ingested, ingest
 from models.changes.jobs import advance_job, open_jobs, start_job
-from models.changes.lockout import ANY_ADMIN, Guard
+from models.changes.lockout import ANY_ADMIN, Guard, no_lockout
 from models.changes.members import add_member, remove_member
 from models.changes.networks import (
     Line,
@@ -148,6 +148,7 @@ __all__ = [
     "let_support_in",
     "map_folder",
     "mark_unknown",
+    "no_lockout",
     "open_intent",
     "open_jobs",
     "parse_principal",

@@ -68,8 +68,9 @@ def ingest(  # noqa: PLR0913 - one for each thing that is known of what came
         )
     if present is not None:
         return Ingested(key, is_new=False)
-    register_object(session, key, domain_id, owner_id=owner_id, title=title)
-    for parent in parents:
-        place(session, key, parent)
-    came_from = storage or storage_of(session, key)
-    return Ingested(key, True, came_from, apply_default(session, key, owner_id, came_from))
+    with session.begin_nested():  # all of it or nothing
+        register_object(session, key, domain_id, owner_id=owner_id, title=title)
+        for parent in parents:
+            place(session, key, parent)
+        came_from = storage or storage_of(session, key)
+        return Ingested(key, True, came_from, apply_default(session, key, owner_id, came_from))

@@ -10,6 +10,7 @@ Rules:
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -89,6 +90,25 @@ def refuse_lockout(
     let_in = [key for key in users if _is_let_in(before, key, guard)]
     if let_in and not any(_is_let_in(after, key, guard) for key in let_in):
         raise ConflictError(_said(guard))
+
+
+@contextmanager
+def no_lockout(session: Session, domain_id: str, guard: Guard | None) -> Iterator[None]:
+    """Lets a block make several changes, each without a guard, and judges them together at its end.
+
+    Raises:
+        ConflictError: of those whom the guard names and who were let in before, nobody could come in any more.
+    """
+    before = _let_in(session, guard, _users(session, domain_id, guard)) if guard is not None else []
+    yield
+    if guard is not None and before and not _let_in(session, guard, before):
+        raise ConflictError(_said(guard))
+
+
+def _let_in(session: Session, guard: Guard, users: list[str]) -> list[str]:
+    session.flush()
+    stored = _Records(load(session.connection(), None, users).records)
+    return [key for key in users if _is_let_in(stored, key, guard)]
 
 
 def _users(session: Session, domain_id: str, guard: Guard) -> list[str]:

@@ -22,8 +22,9 @@ def upgrade() -> None:
     """Adds the table; what was changed before is not in it."""
     op.create_table(
         "change_log",
-        sa.Column("revision", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("commit_id", TEXT, primary_key=True),
         sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("author", TEXT, nullable=False),
         sa.Column("kind", TEXT, nullable=False),
@@ -32,3 +33,4 @@ def upgrade() -> None:
         sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
     )
     op.create_index("ix_change_log_kind_key", "change_log", ["kind", "key"])
+    op.create_index("ix_change_log_revision", "change_log", ["revision"])
