@@ -10,7 +10,7 @@ from models.changes.visits import LONGEST_VISIT, VISIT
 from models.passwords import Hashed
 from models.records import TokenRecord
 from models.store import Store
-from models.tables import ShareRecipient, Token, TokenUse
+from models.tables import Share, ShareRecipient, Token, TokenUse
 from stores import CLIP, change, record, refused, revision, touched
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
@@ -57,7 +57,10 @@ def test_whatever_is_wrong_with_a_link_is_told_in_the_same_words(cast: Store) ->
     """Unknown, used up, over, switched off, behind a password or not for the address: one sentence, and nothing is counted."""
     used, locked = shared(cast, max_visits=1), shared(cast, password=Hashed("$argon2id$x"))
     near = shared(cast, networks=["10.0.0.0/8"])
-    links = [link_to(cast, share)[1] for share in (used, locked, near)]
+    over = shared(cast)
+    links = [link_to(cast, share)[1] for share in (used, locked, near, over)]
+    with change(cast) as session:
+        session.get_one(Share, over).expires = datetime.now(UTC)
     visited(cast, links[0])
     said = [refused(cast, changes.LinkError, changes.visit, link) for link in (*links, "none", "")]
     said.append(refused(cast, changes.LinkError, changes.visit, links[1], shown="$argon2id$y"))

@@ -102,4 +102,4 @@ def test_few_are_tried_at_a_time_and_some_wait(cast: Store, monkeypatch: pytest.
         assert {type(each) for each in ended} == {GatewayError, asyncio.CancelledError}
         assert most == AT_ONCE
 
-    asyncio.run(story())
+    asyncio.run(asyncio.wait_for(story(), 20))
