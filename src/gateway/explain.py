@@ -13,7 +13,16 @@ from gateway.authorize import Authorizer
 from gateway.bundle import Bundle
 from gateway.policy import Decision, Step
 from gateway.routes import Target
-from models.records import PERMISSION_NAMES, Facts, Grant, MissingFactError, ObjectKey, Record, UserRecord
+from models.records import (
+    PERMISSION_NAMES,
+    Facts,
+    Grant,
+    MissingFactError,
+    ObjectKey,
+    Record,
+    ShareRecord,
+    UserRecord,
+)
 from models.store import Mark, Store
 from models.vocabulary import Request, Subject
 
@@ -23,7 +32,7 @@ MAX_LOADS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What to explain: may `user_id` (None: nobody, or who of `support`) do `action` with `object`, from `address`, at `at`, with a token of an application?"""
+    """What to explain: may `user_id` (None: nobody, who of `support`, or a visitor of the share `share_id`) do `action` with `object`, from `address`, at `at`, with a token of an application?"""
 
     user_id: str | None
     action: str
@@ -33,6 +42,7 @@ class Ask:
     roles: tuple[str, ...] = ()
     application_id: str = ""
     support: str = ""
+    share_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def explain(bundle: Bundle, store: Store, ask: Ask) -> Explanation:
 
     Raises:
         StoreUnavailableError: the store does not answer.
-        LookupError: there is no such user.
+        LookupError: there is no such user or share.
     """
     facts = _Loaded(store)
     for _ in range(MAX_LOADS):
@@ -97,11 +107,16 @@ def _explained(bundle: Bundle, facts: _Loaded, ask: Ask) -> Explanation:
     user = facts.get(f"user:{ask.user_id}") if ask.user_id is not None else None
     if ask.user_id is not None and not isinstance(user, UserRecord):
         raise LookupError(f"no user has the id `{ask.user_id}`")
+    share = facts.get(f"share:{ask.share_id}") if ask.share_id else None
+    if ask.share_id and not isinstance(share, ShareRecord):
+        raise LookupError(f"no share has the id `{ask.share_id}`")
     request = Request(ask.address, ask.at, roles=ask.roles, application=ask.application_id)
     authorizer = Authorizer(bundle.policy, facts, bundle.role_floor)
     target = Target(ask.action, ask.object)
     known = user if isinstance(user, UserRecord) else None
-    question = authorizer.question(Subject(facts, known, bundle.role_floor, ask.support), target, request)
+    visited = share if isinstance(share, ShareRecord) else None
+    subject = Subject(facts, known, bundle.role_floor, ask.support, visited)
+    question = authorizer.question(subject, target, request)
     decision = authorizer.decision(target, question)
     grants = {name: question.resource.grants_of(name, question.subject) for name in PERMISSION_NAMES}
     return Explanation(

@@ -6,11 +6,12 @@ Rules:
    (`gateway.limits`, rule 4). The guesses of a link count whatever stands in it, so that they do not tell which links exist.
 2. Few comparisons run at a time: each takes memory and processor time, and whoever asks needs no credential. Others wait, and beyond a
    bound are refused at once.
-3. A try that is refused is a guess of its address and of its link; one that is let in is none.
+3. A try runs to its end though its client leaves: hanging up makes no room for another, and takes no guess back.
+4. A try that is refused is a guess of its address and of its link; one that is let in is none.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from typing import Final
@@ -43,7 +44,7 @@ class LinkDesk:
         """Takes the store, and the rates of `[rates]`, which may be none."""
         self._store, self._rates = store, rates
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._trying: set[asyncio.Task[Visit]] = set()
         self._links = Buckets("link", Reason.GUESS_RATE, 1 / GUESS_INTERVAL, GUESSES, LINKS)
 
     async def sign_in(self, link: str, password: str, client: IPAddress, request_id: str) -> Visit:
@@ -54,29 +55,31 @@ class LinkDesk:
                 the moment (`overloaded`), or the store does not answer.
         """
         key = sha256(link.encode("utf-8", "surrogatepass")).digest()
-        if self._waiting >= WAITING:
+        if len(self._trying) >= WAITING:
             raise GatewayError(Reason.OVERLOADED, "too many links are tried at the moment")
-        self._waiting += 1
-        try:
-            async with self._turn:
-                self._check(key, client)
-                return await self._tried(key, client, self._work(link, password, client, request_id))
-        finally:
-            self._waiting -= 1
+        task = asyncio.create_task(self._in_turn(key, client, self._work(link, password, client, request_id)))
+        self._trying.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    async def _in_turn(self, key: bytes, client: IPAddress, work: Callable[[], Visit]) -> Visit:
+        async with self._turn:
+            if self._rates is not None:
+                self._rates.may_guess(client)
+            self._links.look(key)
+            return await self._tried(key, client, work)
+
+    def _done(self, task: "asyncio.Task[Visit]") -> None:
+        self._trying.discard(task)
+        if not task.cancelled():
+            task.exception()  # was told already, unless nobody waits any more
 
     def _work(self, link: str, password: str, client: IPAddress, request_id: str) -> Callable[[], Visit]:
         return lambda: sign_in(self._store, link, password, client, f"request:{request_id}")
 
-    def _check(self, key: bytes, client: IPAddress) -> None:
-        """Refuses who has no guess left (rule 1)."""
-        if self._rates is not None:
-            self._rates.may_guess(client)
-        self._links.look(key)
-
     async def _tried(self, key: bytes, client: IPAddress, work: Callable[[], Visit]) -> Visit:
-        running: Awaitable[Visit] = asyncio.to_thread(work)
         try:
-            return await asyncio.shield(running)
+            return await asyncio.to_thread(work)
         except LinkError as error:
             with suppress(TooManyError):  # this try was begun while there was a guess left
                 self._links.take(key)

@@ -17,6 +17,7 @@ Rules:
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -43,6 +44,7 @@ from models.changes import LinkError
 from models.sign_in import Visit, visit_of
 from models.store import StoreUnavailableError
 
+LOG = logging.getLogger(__name__)
 MAX_BODY: Final = 8_192
 """Bytes of what a visitor sends."""
 ALLOWED: Final = "share"
@@ -64,7 +66,7 @@ class _Told(msgspec.Struct):
     visit: Visit
 
 
-Answering = Callable[[Inbound, Request], Awaitable[_Told]]
+Answering = Callable[[Inbound, Request, Told], Awaitable[_Told]]
 
 
 class Visitors:
@@ -97,10 +99,14 @@ class Visitors:
             inbound = Inbound.of(scope, worker.trusted, request_id, worker.bounds)
             if worker.rates is not None:
                 worker.rates.arrived(inbound.client, told)
-            found = await answering(inbound, request)
+            found = await answering(inbound, request, told)
             self._audit(scope, request_id, begun, inbound, found.visit, None)
         except GatewayError as error:
             return self._refused(scope, request_id, begun, inbound, error, told)
+        except Exception:
+            LOG.exception("request %s failed", request_id)
+            failure = GatewayError(Reason.INTERNAL)
+            return self._refused(scope, request_id, begun, inbound, failure, told)
         finally:
             worker.visits.end()
         headers = [(b"cache-control", b"no-store"), VARY, (b"x-request-id", request_id.encode())]
@@ -109,7 +115,7 @@ class Visitors:
         answer.raw_headers += [*headers, *(rate_headers(told) if told else [])]
         return answer
 
-    async def _signed_in(self, inbound: Inbound, request: Request) -> _Told:
+    async def _signed_in(self, inbound: Inbound, request: Request, _told: Told) -> _Told:
         if inbound.fields.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
             raise GatewayError(Reason.BAD_BODY, "the content is not application/json")
         body = await read_body(request.receive, MAX_BODY)
@@ -120,13 +126,13 @@ class Visitors:
         visit = await self._desk.sign_in(said.hash, said.password, inbound.client, inbound.request_id)
         return _Told(200, {"token": visit.text, **_document(visit)}, visit)
 
-    async def _shown(self, inbound: Inbound, _request: Request) -> _Told:
-        identity = await self._visitor(inbound)
+    async def _shown(self, inbound: Inbound, _request: Request, told: Told) -> _Told:
+        identity = await self._visitor(inbound, told)
         visit = await self._stored(lambda: self._look(identity.token_id))
         return _Told(200, _document(visit), visit)
 
-    async def _prolonged(self, inbound: Inbound, _request: Request) -> _Told:
-        identity = await self._visitor(inbound)
+    async def _prolonged(self, inbound: Inbound, _request: Request, told: Told) -> _Told:
+        identity = await self._visitor(inbound, told)
 
         def prolong() -> Visit:
             with self._worker.store.write(f"request:{inbound.request_id}") as commit:
@@ -136,8 +142,8 @@ class Visitors:
         visit = await self._stored(prolong)
         return _Told(200, _document(visit), visit)
 
-    async def _ended(self, inbound: Inbound, _request: Request) -> _Told:
-        identity = await self._visitor(inbound)
+    async def _ended(self, inbound: Inbound, _request: Request, told: Told) -> _Told:
+        identity = await self._visitor(inbound, told)
 
         def end() -> Visit:
             with self._worker.store.write(f"request:{inbound.request_id}") as commit:
@@ -149,11 +155,11 @@ class Visitors:
         with self._worker.store.read() as session:
             return visit_of(session, changes.the_visit(session, token_id))
 
-    async def _visitor(self, inbound: Inbound) -> Identity:
-        """Returns who asks, if it is a visitor.
+    async def _visitor(self, inbound: Inbound, told: Told) -> Identity:
+        """Returns who asks, if it is a visitor, and counts the request as its token's.
 
         Raises:
-            GatewayError: it is nobody, or somebody else.
+            GatewayError: it is nobody or somebody else, or asks too often.
         """
         worker, credential = self._worker, credential_of(inbound)
         if credential is None:
@@ -168,11 +174,14 @@ class Visitors:
             return identity
 
         try:
-            return await worker.facts.ask(identified)
+            identity = await worker.facts.ask(identified)
         except GatewayError as error:
             if worker.rates is not None and error.reason in NOT_VALID:
                 worker.rates.failed(inbound.client)
             raise
+        if worker.rates is not None:
+            worker.rates.known(identity, told)
+        return identity
 
     async def _stored(self, work: Callable[[], T]) -> T:
         """Runs what reads or writes the store in a thread."""

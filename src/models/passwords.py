@@ -53,7 +53,7 @@ def fits(kept: str | None, text: str) -> bool:
     if plain is None or len(plain) > MOST:
         plain = ""
     fitting = _same(kept or _NONE, plain)
-    return kept is None or (fitting and plain != "")
+    return kept is None or fitting
 
 
 def is_hash(text: str) -> bool:

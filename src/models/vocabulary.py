@@ -115,8 +115,10 @@ class Subject(msgspec.Struct, eq=False, gc=False):
 
     @property
     def principals(self) -> tuple[str, ...]:
-        """The names under which ACL entries speak of this subject: the user, then the groups."""
-        return self.user.principals if self.user is not None else ()
+        """The names under which ACL entries speak of this subject: the user, then the groups; a visitor's share."""
+        if self.user is None:
+            return self.share.principals if self.share is not None else ()
+        return self.user.principals
 
     def is_signed_in(self) -> bool:
         """Tells whether a valid credential came with the request."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from netaddr import IPAddress
 
 from models import changes
@@ -9,7 +10,7 @@ from models.changes.visits import LONGEST_VISIT, VISIT
 from models.passwords import Hashed
 from models.records import TokenRecord
 from models.store import Store
-from models.tables import ShareRecipient, Token
+from models.tables import Share, ShareRecipient, Token, TokenUse
 from stores import CLIP, change, record, refused, revision, touched
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
@@ -56,7 +57,10 @@ def test_whatever_is_wrong_with_a_link_is_told_in_the_same_words(cast: Store) ->
     """Unknown, used up, over, switched off, behind a password or not for the address: one sentence, and nothing is counted."""
     used, locked = shared(cast, max_visits=1), shared(cast, password=Hashed("$argon2id$x"))
     near = shared(cast, networks=["10.0.0.0/8"])
-    links = [link_to(cast, share)[1] for share in (used, locked, near)]
+    over = shared(cast)
+    links = [link_to(cast, share)[1] for share in (used, locked, near, over)]
+    with change(cast) as session:
+        session.get_one(Share, over).expires = datetime.now(UTC)
     visited(cast, links[0])
     said = [refused(cast, changes.LinkError, changes.visit, link) for link in (*links, "none", "")]
     said.append(refused(cast, changes.LinkError, changes.visit, links[1], shown="$argon2id$y"))
@@ -100,3 +104,27 @@ def test_a_visit_lasts_for_hours_and_never_beyond_a_day_or_its_share(cast: Store
     with change(cast) as session:
         session.get_one(Token, long_.id).expires = datetime.now(UTC)
     refused(cast, changes.LinkError, changes.prolong_visit, long_.id)
+
+
+def test_a_sign_in_clears_away_what_has_expired(cast: Store) -> None:
+    """Of its own share alone, with when it was used last; what is valid stays."""
+    share, other = shared(cast), shared(cast)
+    link, elsewhere = link_to(cast, share)[1], link_to(cast, other)[1]
+    old, valid, theirs = visited(cast, link), visited(cast, link), visited(cast, elsewhere)
+    with change(cast) as session:
+        for token in (old, theirs):
+            session.get_one(Token, token.id).expires = datetime.now(UTC) - timedelta(hours=1)
+        session.add(TokenUse(token_id=old.id, last_used=SOON))
+    new = visited(cast, link)
+    with cast.read() as session:
+        assert {row.id for row in session.query(Token)} == {valid.id, theirs.id, new.id}
+        assert session.query(TokenUse).all() == []
+
+
+def test_a_share_has_a_bounded_number_of_links(cast: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one is refused."""
+    monkeypatch.setattr("models.changes.visits.MAX_LINKS", 2)
+    share = shared(cast)
+    for _ in range(2):
+        link_to(cast, share)
+    assert "take some back" in refused(cast, changes.ConflictError, changes.add_recipient, share)

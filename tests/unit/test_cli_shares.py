@@ -146,3 +146,22 @@ def test_an_entry_names_a_share_by_its_id(mediagate: CommandLine) -> None:
     assert "there is no share `none`" in mediagate.fails("grant", "share:none", "read", "asset:more")
     mediagate.ok("share", "remove", id_)
     assert "share:" not in mediagate.ok("object", "show", "asset:more")
+
+
+def test_explain_says_what_a_visitor_would_meet(mediagate: CommandLine) -> None:
+    """By the share's rights, the entries that name it, and what the sharer may."""
+    id_ = mediagate.json("share", "add", "asset:clip", "--by", ADA)["id"]
+    mediagate.ok("object", "add", "asset:more")
+    mediagate.ok("grant", f"share:{id_}", "read", "asset:more")
+
+    def explained(action: str, object_: str) -> tuple[int, str]:
+        answer = mediagate("--json", "explain", f"share:{id_}", action, object_)
+        return answer.code, answer.document["reason"]
+
+    assert explained("read", "asset:clip") == (0, "share")
+    assert explained("read", "asset:more") == (0, "share-entry")
+    assert explained("download", "asset:clip") == (1, "no-grant")
+    assert f"share:{id_}" in mediagate.ok("explain", f"share:{id_}", "read", "asset:more")
+    mediagate.ok("domain", "set", "default", "--no-external-share")
+    assert explained("read", "asset:clip") == (1, "share-off")
+    assert "no share" in mediagate.fails("explain", "share:none", "read", "asset:clip")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NOBODY: Final = "-"
 SUPPORT: Final = "support:"
+SHARE: Final = "share:"
 HERE: Final = "127.0.0.1"
 _VERDICTS: Final = {
     "gate": {True: "passes", False: "refuses", None: "error"},
@@ -31,6 +32,7 @@ EXAMPLES = examples(
     "mediagate explain stan@example.org write file:/news/a.mp4 --from 10.0.0.7 --role can_write_files",
     "mediagate explain - read asset:42   (somebody without a credential)",
     "mediagate explain support: read asset:42   (support, where the domain lets it in)",
+    "mediagate explain share:3f1c0a52-... download asset:42   (a visitor of that share)",
     "mediagate explain ada@example.org read asset:42 --at 2030-01-31T23:30:00+01:00",
 )
 
@@ -45,7 +47,9 @@ def explain(  # noqa: PLR0913 - one for each option
     user: Annotated[
         str,
         typer.Argument(
-            metavar="USER", help="E-mail or id; `-` for nobody, `support:` for support.", show_default=False
+            metavar="USER",
+            help="E-mail or id; `-` for nobody, `support:` for support, `share:ID` for a visitor.",
+            show_default=False,
         ),
     ],
     action: Annotated[
@@ -92,11 +96,21 @@ def explain(  # noqa: PLR0913 - one for each option
     policy = _policy(desk)
     with desk.store() as store:
         with store.read() as session:
-            asker = None if user in (NOBODY, SUPPORT) else naming.the_user(session, user, domain)
+            share = naming.the_share(session, user.removeprefix(SHARE)).id if user.startswith(SHARE) else ""
+            is_user = user not in (NOBODY, SUPPORT) and not share
+            asker = naming.the_user(session, user, domain) if is_user else None
             known = naming.known_application(session, asker.domain_id, app) if asker and app else None
         user_id, support = asker.id if asker else None, "support" if user == SUPPORT else ""
         ask = Ask(
-            user_id, action, key, canonical, time, tuple(role or ()), known.id if known else "", support
+            user_id,
+            action,
+            key,
+            canonical,
+            time,
+            tuple(role or ()),
+            known.id if known else "",
+            support,
+            share,
         )
         found = explained(policy.bundle, store, ask)
         with store.read() as session:

@@ -18,7 +18,7 @@ PrincipalArgument = Annotated[
     str,
     typer.Argument(
         metavar="WHO",
-        help="user:E-MAIL, group:NAME, or just the name where only one is meant.",
+        help="user:E-MAIL, group:NAME, share:ID, or just the name where only one is meant.",
         show_default=False,
     ),
 ]

@@ -7,6 +7,7 @@ Rules:
 3. A link that does not exist, is over, used up, switched off, not for this address or whose password is another is refused in the same
    words: whoever holds a link that opens nothing learns nothing from it. Why is for the audit alone.
 4. A visit lasts for hours and can be made longer up to a day, but never beyond its share. Whoever comes again is counted again.
+5. What visits leave behind is bounded: a sign-in clears tokens of the share away that have expired, and a share has a bounded number of links.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,16 +17,20 @@ from netaddr import IPAddress
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.changes.errors import UnknownError
+from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_email, new_id
-from models.changes.rows import add, the_domain, the_share, the_token
+from models.changes.rows import add, remove, the_domain, the_share, the_token
 from models.changes.tokens import fresh_text, token_digest
 from models.networks import NetworkSet
-from models.tables import Share, ShareRecipient, Token
+from models.tables import Share, ShareRecipient, Token, TokenUse
 
 VISIT: Final = timedelta(hours=4)
 """How long the token of a visit is valid, and by how much it can be made longer at a time."""
 LONGEST_VISIT: Final = timedelta(days=1)
+MAX_LINKS: Final = 1_000
+"""Links to one share."""
+CLEARED: Final = 50
+"""Expired tokens that one sign-in clears away: more than it adds."""
 
 
 class LinkError(UnknownError):
@@ -49,10 +54,16 @@ def add_recipient(session: Session, share_id: str, email: str | None = None) -> 
         email: whose the link is; None for whoever has it.
 
     Raises:
+        ConflictError: the share has as many links as it may.
         InvalidError: the e-mail is none.
         UnknownError: there is no such share.
     """
     the_share(session, share_id)
+    links = select(func.count()).where(ShareRecipient.share_id == share_id)
+    if (session.scalar(links) or 0) >= MAX_LINKS:
+        raise ConflictError(
+            f"the share has {MAX_LINKS} links, which is the most: take some back, or make another share"
+        )
     text = fresh_text()
     row = ShareRecipient(
         id=new_id(),
@@ -104,6 +115,7 @@ def visit(
     if share.password != shown:
         raise LinkError(f"share:{share.id}/{found.id} has another password")
     now = datetime.now(UTC)
+    _clear(session, share.id, now)
     found.visits += 1
     found.last_visit = now
     text = fresh_text()
@@ -116,6 +128,15 @@ def visit(
         expires=min(now + VISIT, share.expires),
     )
     return add(session, token), text
+
+
+def _clear(session: Session, share_id: str, now: datetime) -> None:
+    """Removes tokens of visits to a share that have expired (rule 5)."""
+    query = select(Token).where(Token.share_id == share_id, Token.expires <= now)
+    gone = session.scalars(query.order_by(Token.expires).limit(CLEARED)).all()
+    uses = select(TokenUse).where(TokenUse.token_id.in_([token.id for token in gone]))
+    remove(session, session.scalars(uses).all())
+    remove(session, gone)
 
 
 def the_visit(session: Session, token_id: str) -> Token:
