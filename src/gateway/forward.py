@@ -23,13 +23,12 @@ from starlette.types import Message, Receive, Send
 from gateway.caching import for_caches
 from gateway.errors import ClientGoneError, GatewayError
 from gateway.headers import Pair, response_headers
+from gateway.heads import MAX_LENGTH_DIGITS
 from gateway.reasons import Reason
 from gateway.upstream import Answer, Outbound, Receiver, RelayBrokenError, UploadBrokenError, Upstream
 
 SMALL_BODY: Final = 65536
 """Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
-MAX_LENGTH_DIGITS: Final = 18
-"""Of a `Content-Length`."""
 
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 

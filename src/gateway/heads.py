@@ -14,6 +14,8 @@ from typing import Any, Final
 from httptools import HttpParserError, HttpParserUpgrade
 
 END: Final = b"\r\n\r\n"
+MAX_LENGTH_DIGITS: Final = 18
+"""Of a `Content-Length`; larger than any file."""
 
 Pair = tuple[bytes, bytes]
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Final
 
-from gateway.downstream.reading import MAX_LENGTH_DIGITS
 from gateway.errors import GatewayError
+from gateway.heads import MAX_LENGTH_DIGITS
 from gateway.reasons import Reason
 from gateway.settings.sections import LimitsSection
 

@@ -20,9 +20,6 @@ from gateway import heads
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
 
-MAX_LENGTH_DIGITS: Final = 18
-"""Of a `Content-Length`; larger than any file."""
-
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*+)", re.IGNORECASE)
 _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1: a token
@@ -110,7 +107,7 @@ def _length(newer: bool, lengths: list[bytes], codings: list[bytes]) -> int | No
         return None
     if not lengths:
         return 0
-    if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > MAX_LENGTH_DIGITS:
+    if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > heads.MAX_LENGTH_DIGITS:
         raise GatewayError(Reason.BAD_HEADERS, "not one length that is a number")
     return int(lengths[0])
 

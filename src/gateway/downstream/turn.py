@@ -60,13 +60,12 @@ class Turn:
         gone: whether it has left.
         held: bytes of the body that wait for the application.
         receiving: since when a piece of the body is waited for, on the loop's clock; infinite while none is.
-        stood_still: whether nothing of the body came for too long.
     """
 
     # not slots but defaults of the class: most requests set few of these, and one is made for each
     fault: GatewayError | None = None
     status = 0
-    answering = gone = stood_still = False
+    answering = gone = False
     more_headers: Sequence[Pair] = ()
     on_drained: Callable[[], None] | None = None
     on_gone: Callable[[], None] | None = None
@@ -246,7 +245,6 @@ class Turn:
 
     def stand_still(self, limit: float) -> None:
         """Is called when nothing of the body came for `limit` seconds."""
-        self.stood_still = True
         self.fail(BodyBoundError(Reason.BODY_SLOW, f"nothing came for {limit:g} s"))
 
     def abort(self) -> None:

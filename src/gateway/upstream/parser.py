@@ -26,8 +26,6 @@ from gateway.upstream.errors import UpstreamBrokenError, UpstreamDownError, Upst
 
 MAX_INTERIM: Final = 16
 """1xx answers that may precede the real one."""
-MAX_LENGTH_DIGITS: Final = 18
-"""Of a `Content-Length`."""
 
 _START: Final = b"HTTP/1."
 _VERSIONS: Final = (b"HTTP/1.1 ", b"HTTP/1.0 ")
@@ -180,7 +178,7 @@ class AnswerParser:
             self._mode = _CHUNKED
             self._chunks = Chunks(self._max_head)
         elif length is not None:
-            if not length.isdigit() or len(length) > MAX_LENGTH_DIGITS:
+            if not length.isdigit() or len(length) > heads.MAX_LENGTH_DIGITS:
                 raise UpstreamBrokenError("a length that is no number")
             self._mode = _LENGTH
             self._left = int(length)
