@@ -41,10 +41,13 @@ def test_who_has_the_link_and_the_password_is_let_in_and_counted_once(cast: Stor
     assert visits(cast) == 1
 
 
-def test_whoever_is_refused_is_told_one_thing_and_writes_nothing(cast: Store) -> None:
-    """A wrong password, an unknown link, and one that is not for this address."""
+def test_whoever_is_refused_is_told_one_thing_and_writes_nothing(
+    cast: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong password, an unknown link, and one that is not for this address; none of them asks for the write door."""
     link, near = link_of(cast, KEPT), link_of(cast, networks=["10.0.0.0/8"])
     since, said = revision(cast), set()
+    monkeypatch.setattr(Store, "write", None)
     for text, password in ((link, "wrong"), (link, ""), ("none", "correct horse"), ("none", ""), (near, "")):
         with pytest.raises(changes.LinkError) as caught:
             sign_in(cast, text, password, HERE, "visitor")
