@@ -74,21 +74,24 @@ class Changed:
             gone: rows that were removed.
         """
         for row, was in before:
-            self._add(row, was, values_of(row))
+            if self._tells(row):
+                self._told.append(Told(row.__tablename__, key_of(row), was, values_of(row)))
         for row in gone:
-            self._add(row, committed_of(row), None)
+            if self._tells(row):
+                self._told.append(Told(row.__tablename__, key_of(row), committed_of(row), None))
 
     def forget_since(self, length: int) -> None:
         """Forgets what was noted since there were `length` (rule 3)."""
         del self._told[length:]
 
-    def _add(self, row: Base, was: Values | None, now: Values | None) -> None:
+    def _tells(self, row: Base) -> bool:
+        """Tells whether a row is to be told; counts those for which there is no more room, at no further cost."""
         if isinstance(row, QUIET):
-            return
+            return False
         if len(self._told) >= 2 * MAX_TOLD:
             self._others += 1
-            return
-        self._told.append(Told(row.__tablename__, key_of(row), was, now))
+            return False
+        return True
 
     def entries(self) -> Iterator[Told]:
         """Yields what the commit did to each row (rules 3 and 5)."""

@@ -6,7 +6,8 @@ Rules:
 2. A path id has one spelling: `/a/b`, without empty, `.` or `..` segments and without a slash at the end.
 3. An e-mail is compared in lower case, and kept so. One with letters that have a plainer form (full-width ones, an
    accent of its own) is refused: it would be a second user who looks like the first.
-4. Two names in one place that differ only in letter case or in the form of letters are one for people: the second is refused.
+4. Two names in one place that differ only in letter case, in the form of letters or in what nobody sees are one for people: the second is
+   refused.
 5. A link is followed by browsers: it leads to a web address or to a path of the same host.
 """
 
@@ -87,7 +88,10 @@ def checked_name(text: str, what: str) -> str:
 
 def plain_form(name: str) -> str:
     """Returns what two names have in common that look alike (rule 4)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
+    seen = "".join(
+        char for char in name if unicodedata.category(char) != "Cf"
+    )  # joiners and marks of direction show nothing
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).strip()
 
 
 def checked_text(text: str, what: str) -> str:
