@@ -155,3 +155,24 @@ def test_joining_and_leaving_a_group_with_a_list_are_changes(lists: Store) -> No
         changes.remove_member(session, "far", "ben", guard=there)
         changes.remove_member(session, "far", "ada", guard=ADA)
         changes.delete_group(session, "far", guard=ADA)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"status": UserStatus.BLOCKED},
+        {"status": UserStatus.DELETED},
+        {"is_admin": False},
+        {"is_admin": False, "type": UserType.STANDARD},
+    ],
+)
+def test_the_last_admin_who_can_come_in_stays(lists: Store, said: dict[str, object]) -> None:
+    """Another admin is not enough if no list lets that one in; with one who can come in, or by the operator, it is done."""
+    with change(lists) as session:
+        changes.create_user(session, "main", "far@example.com", id_="far", type=UserType.POWER, is_admin=True)
+        changes.set_allow_list_rule(session, "main", AllowListRule.EVERY_LEVEL)
+        changes.allow_network(session, "main", "198.51.100.0/24", user_id="far")
+    message = refused(lists, changes.ConflictError, changes.update_user, "ada", **said)  # type: ignore[arg-type]
+    assert message.startswith("no active admin of the domain could come in from any address")
+    with change(lists) as session:
+        changes.update_user(session, "ada", guard=None, **said)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
-from gateway.cli.options import DomainOption, UserArgument, examples
+from gateway.cli.options import DomainOption, ForceOption, UserArgument, examples, guard_of
 from gateway.cli.text import card, table
 from gateway.cli.user_forms import (
     Avatar,
@@ -145,9 +145,10 @@ def set_(  # noqa: PLR0913 - one for each option
     primary_group: PrimaryGroup = None,
     settings: Settings = None,
     metadata: Metadata = None,
+    force: ForceOption = False,
     domain: DomainOption = None,
 ) -> None:
-    """Changes a user. The last active admin of a domain cannot be blocked or demoted."""
+    """Changes a user. The last active admin of a domain, or the last who can come in, cannot be blocked or demoted."""
     wanted = given(
         status=status,
         type=type_,
@@ -170,7 +171,7 @@ def set_(  # noqa: PLR0913 - one for each option
         found = naming.the_user(commit.session, user, domain)
         if primary_group is not None:
             wanted["primary_group_id"] = _group_id(commit.session, primary_group, found)
-        changes.update_user(commit.session, found.id, **wanted)
+        changes.update_user(commit.session, found.id, guard=guard_of(force=force), **wanted)
         told = described(commit.session, found)
     desk.tell(told, f"changed user {found.email}")
 

@@ -97,11 +97,11 @@ def no_lockout(session: Session, domain_id: str, guard: Guard | None) -> Iterato
     """Lets a block make several changes, each without a guard, and judges them together at its end.
 
     Raises:
-        ConflictError: of those whom the guard names and who were let in before, nobody could come in any more.
+        ConflictError: somebody whom the guard names could come in before, and nobody whom it names then could any more.
     """
     before = _let_in(session, guard, _users(session, domain_id, guard)) if guard is not None else []
     yield
-    if guard is not None and before and not _let_in(session, guard, before):
+    if guard is not None and before and not _let_in(session, guard, _users(session, domain_id, guard)):
         raise ConflictError(_said(guard))
 
 

@@ -3,7 +3,8 @@
 Rules:
 
 1. Only POWER users may be admin (seed: "User Attributes").
-2. A domain that has an active admin keeps one: the last cannot be demoted, blocked or deleted.
+2. A domain that has an active admin keeps one: the last cannot be demoted, blocked or deleted; nor can the last one whom the
+   allow-lists let in (`models.changes.lockout`).
 3. A user is never removed, only DELETED: what it owned and did stays attributable, and its id is not used again. Its tokens
    are revoked, so that one who comes back needs a new one; those of an INACTIVE or BLOCKED user only rest.
 4. A primary group is one of the user's groups or teams, no role group, and stays so until replaced.
@@ -17,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError, InvalidError
+from models.changes.lockout import ANY_ADMIN, Guard, no_lockout
 from models.changes.names import (
     checked_choice,
     checked_document,
@@ -94,13 +96,18 @@ def create_user(
 
 
 def update_user(
-    session: Session, user_id: str, *, email: str | None = None, **attributes: Unpack[UserAttributes]
+    session: Session,
+    user_id: str,
+    *,
+    email: str | None = None,
+    guard: Guard | None = ANY_ADMIN,
+    **attributes: Unpack[UserAttributes],
 ) -> User:
     """Changes the attributes that are named; settings and metadata are replaced as a whole.
 
     Raises:
-        ConflictError: the domain would be left without an active admin (rule 2), the e-mail is taken, or the primary
-            group is a role group.
+        ConflictError: the domain would be left without an active admin, or without one who can come in (rule 2), the e-mail is
+            taken, or the primary group is a role group.
         InvalidError: an attribute is not allowed (rules 1 and 4, `models.changes.names`).
         UnknownError: there is no such user.
     """
@@ -110,17 +117,19 @@ def update_user(
     present = UserAttributes(**{name: getattr(user, name) for name in FRESH})  # type: ignore[typeddict-item]
     after = UserAttributes(**{**present, **attributes})
     _check(session, user.id, user.email, after)
-    if _is_active_admin(present) and not _is_active_admin(after) and not _has_other_admin(session, user):
+    loses = _is_active_admin(present) and not _is_active_admin(after)
+    if loses and not _has_other_admin(session, user):
         raise ConflictError(
             f"{shown(user.email)} is the last active admin of its domain: make another one first"
         )
-    user.email = email or user.email
-    for name, value in attributes.items():
-        setattr(user, name, value)
-    user.modified = datetime.now(UTC)
-    if after["status"] == UserStatus.DELETED:
-        _revoke_tokens(session, user)
-    session.flush()
+    with session.begin_nested(), no_lockout(session, user.domain_id, guard if loses else None):
+        user.email = email or user.email
+        for name, value in attributes.items():
+            setattr(user, name, value)
+        user.modified = datetime.now(UTC)
+        if after["status"] == UserStatus.DELETED:
+            _revoke_tokens(session, user)
+        session.flush()
     return user
 
 
