@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
-from gateway.cli.grants import PermissionArgument, PrincipalArgument
+from gateway.cli.grants import PermissionArgument, PrincipalArgument, domain_of
 from gateway.cli.options import DomainOption, ObjectArgument, examples
 from gateway.cli.text import card, table
 from models import changes, directory
@@ -212,17 +212,10 @@ def apply(
     bound = naming.object_named(within) if within else None
     with desk.writing() as commit:
         session = commit.session
-        found = naming.the_template(session, template, directory_domain(session, key))
+        found = naming.the_template(session, template, domain_of(session, key))
         applied = changes.apply_template(session, found.id, key, within=bound)
         document = {"object": str(key), **told(session, applied)}
     desk.tell(document, "\n".join(lines_of(document, key)))
-
-
-def directory_domain(session: Session, key: ObjectKey) -> str | None:
-    """Returns the domain in which the template of an object is looked for."""
-    from models.changes import rows
-
-    return rows.domain_of(session, key)
 
 
 def told(session: Session, applied: Applied) -> dict[str, Any]:
@@ -279,7 +272,7 @@ def _subject(
         return TemplateLevel.USER, person.id, f"user {person.email}", person.domain_id
     if storage is not None:
         key = naming.object_named(storage)
-        return TemplateLevel.STORAGE, key, str(key), directory_domain(session, key)
+        return TemplateLevel.STORAGE, key, str(key), domain_of(session, key)
     home = naming.the_domain(session, domain)
     return TemplateLevel.DOMAIN, home.id, f"domain {home.name}", home.id
 
