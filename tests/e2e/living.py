@@ -14,7 +14,7 @@ from gateways import COMMAND, Gateway, prepare
 ROUTES = "upstream: recorder\nroutes:\n  - GET /open: {anonymous: true}\n"
 MORE = ROUTES + "  - GET /more: {anonymous: true}\n"
 TOML = '[upstreams.recorder]\nurl = "URL"\n'
-FAST = 'trial_cpu = "8s"\npoll_interval = "0.5s"\n'
+FAST = 'trial_cpu = "4s"\npoll_interval = "0.5s"\n'
 
 
 @dataclass
