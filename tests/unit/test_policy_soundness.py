@@ -1,5 +1,6 @@
 """Attacks on the decision tree and on strict Oso: what a policy might smuggle past the recording, and what it may cost."""
 
+import gc
 import time
 from pathlib import Path
 
@@ -266,6 +267,29 @@ def test_a_machine_that_is_late_does_not_refuse(monkeypatch: pytest.MonkeyPatch)
     assert policy.decide(question(studio())).allowed
     assert (policy.counts.bounded, policy.counts.learned) == (0, 1)
     assert len(asked) == 3
+
+
+def test_the_collector_waits_for_a_question() -> None:
+    """However much there is to collect, no question is late for it; afterwards it goes on, if it did before."""
+    runs: list[str] = []
+
+    def collected(phase: str, _info: dict[str, int]) -> None:
+        runs.append(phase)
+
+    policy, asked = Policy(SHIPPED), question(studio())
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(1, 1, 1)
+    try:
+        runs.clear()
+        answer = policy.meaning.answer(asked)
+        during = len(runs)
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(collected)
+    assert answer.decision.allowed
+    assert during <= 2  # what was made before and after
+    assert gc.isenabled()
 
 
 def test_a_path_beyond_the_bound_is_refused_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
