@@ -39,7 +39,7 @@ QUICK = Extent(users=500, objects=5_000, rounds=1, seconds=1, held_seconds=2)
 
 
 class Target(NamedTuple):
-    """A ratio of `gateway_full` to another rung, and what is to be reached (issue 4, A4)."""
+    """A ratio of `gateway_full` to another rung, and what is to be reached."""
 
     case: str
     figure: str
