@@ -36,9 +36,13 @@ async def _warm(port: int, questions: Questions, workers: int) -> None:
             break  # with fewer, each waits for a load of the store alone
     else:
         raise BadAnswerError(f"{len(groups)} of {workers} workers take connections")
-    for each in groups.values():
-        parts = (asker.answers(requests[at :: len(each)]) for at, asker in enumerate(each))
-        await asyncio.gather(*parts)
+    await asyncio.gather(  # all workers at once: connections that wait for another worker's turn would be closed
+        *(
+            asker.answers(requests[at :: len(each)])
+            for each in groups.values()
+            for at, asker in enumerate(each)
+        )
+    )
     for asker in (asker for each in groups.values() for asker in each):
         asker.close()
 

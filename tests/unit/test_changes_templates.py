@@ -137,6 +137,18 @@ def test_within_a_collection_nobody_gets_more_than_it_gives(store: Store) -> Non
     assert [who for who, _ in applied.left_out] == ["group:crew"]
 
 
+def test_within_a_collection_content_is_opened_only_by_what_reaches_content(store: Store) -> None:
+    """An entry of the collection that does not propagate lets no entry of a template through that does."""
+    with change(store) as session:
+        changes.grant(session, SUB, "group:crew", READ, propagates=False)
+        changes.apply_template(session, "tpl", CLIP, within=SUB)
+    assert given(store, CLIP) == set()
+    with change(store) as session:
+        changes.grant(session, SUB, "group:crew", READ, propagates=True)
+        changes.apply_template(session, "tpl", CLIP, within=SUB)
+    assert given(store, CLIP) == {("group:crew", READ, True)}
+
+
 def test_a_group_that_is_removed_leaves_every_template(store: Store) -> None:
     """Its entries and its own template go with it, so a template never names a group that is not there."""
     with change(store) as session:

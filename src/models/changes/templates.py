@@ -386,9 +386,10 @@ def _entries(session: Session, template_id: str) -> list[AclTemplateEntry]:
 
 
 def _held(session: Session, within: ObjectKey, entry: AclTemplateEntry) -> Permission:
-    """Returns what a collection's own entries give a principal now and for good."""
+    """Returns what a collection's own entries give a principal now and for good; to its content, where the template's entry is for content."""
     found = Permission.NONE
-    for own in entries_of(session, within, entry.principal_kind, entry.principal_id, propagates=None):
+    reaching = True if entry.propagates else None  # what does not reach the content opens none
+    for own in entries_of(session, within, entry.principal_kind, entry.principal_id, propagates=reaching):
         if own.end is None:  # one that ends would be given for longer than it lasts
             found |= own.permissions
     return found
