@@ -1,6 +1,7 @@
 """How values are kept in columns so that SQLite and PostgreSQL give back, compare and sort the same ones."""
 
 from datetime import UTC, datetime
+from enum import Enum as PythonEnum
 from enum import StrEnum
 
 from sqlalchemy import DateTime, Dialect, Enum, Integer, Text
@@ -30,6 +31,15 @@ def choice(words: type[StrEnum]) -> Enum:
 def is_storable(text: str) -> bool:
     """Tells whether a database can be asked for `text` at all: PostgreSQL knows no NUL, neither knows half surrogates."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def plain(value: object) -> object:
+    """Returns a column's value as JSON has it: an enum by its value, permissions by their names, a time in UTC; any other as it is."""
+    if isinstance(value, Permission):
+        return list(value.names)
+    if isinstance(value, PythonEnum):
+        return value.value
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from models import told
 from models.errors import StoreError
 from models.tables import Base, LogEntry, Revision, columns_of
-from models.told import Changed, Values, committed_of
+from models.told import Changed, Values, committed_of, loud
 
 MAX_KEYS = 1_000
 """Keys that one commit names; one that touches more says `EVERYTHING` instead."""
@@ -42,6 +42,8 @@ class WriteSession(Session):
     Attributes:
         touched: the fact keys of all rows made, changed or deleted so far.
         has_changed: whether there is anything to commit.
+        changed: what was done to each row so far.
+        begun: how much of that there was when each transaction or savepoint began.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -49,9 +51,7 @@ class WriteSession(Session):
         self.touched: set[str] = set()
         self.has_changed = False
         self.changed = Changed()
-        self._begun: dict[SessionTransaction, int] = {}
-        event.listen(self, "after_transaction_create", self._begin)
-        event.listen(self, "after_soft_rollback", self._undo)
+        self.begun: dict[SessionTransaction, int] = {}
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Writes pending changes, having noted what they touch.
@@ -64,12 +64,6 @@ class WriteSession(Session):
             super().flush(objects)
         self.changed.note(before, gone)
 
-    def _begin(self, _session: Session, transaction: SessionTransaction) -> None:
-        self._begun[transaction] = len(self.changed)
-
-    def _undo(self, _session: Session, transaction: SessionTransaction) -> None:
-        self.changed.forget_since(self._begun.get(transaction, 0))
-
     def _note(self) -> tuple[list[tuple[Base, Values | None]], list[Base]]:
         """Notes what the pending changes touch; returns the rows that are made or changed, with what they were, and those that go."""
         changed = [row for row in self.dirty if self.is_modified(row)]
@@ -78,8 +72,19 @@ class WriteSession(Session):
         for row in (*self.new, *changed, *self.deleted):
             self.has_changed = True
             self.touched.update(row.fact_keys())
-        made: list[tuple[Base, Values | None]] = [(row, None) for row in self.new]
-        return [*made, *((row, committed_of(row)) for row in changed)], list(self.deleted)
+        before: list[tuple[Base, Values | None]] = [(row, None) for row in loud(self.new)]
+        before += [(row, committed_of(row)) for row in loud(changed)]
+        return before, list(loud(self.deleted))
+
+
+@event.listens_for(WriteSession, "after_transaction_create")
+def _begin(session: WriteSession, transaction: SessionTransaction) -> None:
+    session.begun[transaction] = len(session.changed)
+
+
+@event.listens_for(WriteSession, "after_soft_rollback")
+def _undo(session: WriteSession, transaction: SessionTransaction) -> None:
+    session.changed.forget_since(session.begun.get(transaction, 0))
 
 
 def _refuse_move(row: Base) -> None:

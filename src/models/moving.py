@@ -18,7 +18,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from enum import Enum as Word
 from itertools import groupby, islice
 from typing import Any, BinaryIO, Final
 
@@ -27,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError, InvalidError
-from models.columns import PermissionSet, UtcTime, is_storable
+from models.columns import PermissionSet, UtcTime, is_storable, plain
 from models.records import Permission
 from models.schema import HEAD
 from models.store import Store
@@ -126,7 +125,7 @@ def export_model(session: Session, out: BinaryIO, progress: Progress, *, secrets
             write(
                 {
                     table.name: {
-                        column.name: _told(value) for column, value in zip(table.columns, row, strict=True)
+                        column.name: plain(value) for column, value in zip(table.columns, row, strict=True)
                     }
                 }
             )
@@ -318,17 +317,6 @@ def _of(kind: type[Any], value: object, column: "Column[Any]") -> Any:  # noqa: 
     return value
 
 
-def _told(value: object) -> object:
-    """Returns a value as JSON has it; `_read` is the way back."""
-    if isinstance(value, Permission):
-        return list(value.names)
-    if isinstance(value, Word):
-        return value.value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value
-
-
 def _line(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
@@ -350,6 +338,6 @@ def _key_names(kind: type[Base]) -> list[str]:
 
 def _values(row: Base) -> dict[str, object]:
     return {
-        column.name: _told(getattr(row, _attribute(type(row), column)))
+        column.name: plain(getattr(row, _attribute(type(row), column)))
         for column in _table(type(row)).columns
     }

@@ -13,12 +13,11 @@ Rules:
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, inspect
 
-from models.records import Permission
+from models.columns import plain
 from models.tables import (
     AclJob,
     Base,
@@ -70,24 +69,22 @@ class Changed:
         """Notes what a flush has written.
 
         Args:
-            before: rows that were made (None) or changed, with their values before the flush.
+            before: rows that were made (None) or changed, with their values before the flush; none that is `QUIET`, here and below.
             gone: rows that were removed.
         """
         for row, was in before:
-            if self._tells(row):
+            if self._has_room():
                 self._told.append(Told(row.__tablename__, key_of(row), was, values_of(row)))
         for row in gone:
-            if self._tells(row):
+            if self._has_room():
                 self._told.append(Told(row.__tablename__, key_of(row), committed_of(row), None))
 
     def forget_since(self, length: int) -> None:
         """Forgets what was noted since there were `length` (rule 3)."""
         del self._told[length:]
 
-    def _tells(self, row: Base) -> bool:
-        """Tells whether a row is to be told; counts those for which there is no more room, at no further cost."""
-        if isinstance(row, QUIET):
-            return False
+    def _has_room(self) -> bool:
+        """Tells whether another row can be told; counts those that cannot, at no further cost."""
         if len(self._told) >= 2 * MAX_TOLD:
             self._others += 1
             return False
@@ -125,6 +122,11 @@ def write(connection: Connection, commit_id: str, revision: int, author: str, ch
     if rows:
         connection.execute(insert(ChangeEntry), rows)
     connection.execute(delete(ChangeEntry).where(ChangeEntry.revision <= revision - KEPT))
+
+
+def loud(rows: Iterable[Base]) -> Iterator[Base]:
+    """Yields those rows whose changes are told (rule 4)."""
+    return (row for row in rows if not isinstance(row, QUIET))
 
 
 def key_of(row: Base) -> str:
@@ -182,15 +184,10 @@ def _hidden(values: Values | None, others: Values | None, *, is_after: bool = Fa
 
 def _plain(value: object) -> object:
     """Returns a value as JSON has it (rule 5)."""
-    if isinstance(value, Permission):
-        return list(value.names)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
     if isinstance(value, bytes):
         return f"({len(value)} bytes)"
-    return value if isinstance(value, int | None) else _bounded(value)
+    told = plain(value)
+    return told if isinstance(told, int | None) else _bounded(told)
 
 
 def _bounded(value: object) -> object:

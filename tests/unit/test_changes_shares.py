@@ -1,6 +1,7 @@
 """Shares: made by a user for a time, reached by links, counted by sign-in, and taken back at once."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from models import changes
@@ -9,23 +10,13 @@ from models.passwords import Hashed
 from models.records import ObjectKey, ObjectRecord, Permission, Right, ShareRecord
 from models.store import Store
 from models.tables import Share, Token, TokenUse
+from sharing import link_to
+from sharing import shared as shared_until
 from stores import CLIP, TOP, change, record, refused, revision, touched
 
 FLY: Any = ["fly"]
 SOON = datetime.now(UTC) + timedelta(days=1)
-
-
-def shared(store: Store, **said: object) -> str:
-    """Returns the id of a share of the clip by Ben."""
-    with change(store) as session:
-        return changes.create_share(session, "ben", CLIP, [], **{"expires": SOON, **said}).id  # type: ignore[arg-type]
-
-
-def link_to(store: Store, share: str, email: str | None = None) -> tuple[str, str]:
-    """Returns id and text of a new link to a share."""
-    with change(store) as session:
-        row, text = changes.add_recipient(session, share, email)
-        return row.id, text
+shared = partial(shared_until, ends=SOON)
 
 
 def visited(store: Store, link: str) -> str:

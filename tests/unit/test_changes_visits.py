@@ -1,6 +1,7 @@
 """Visits: each sign-in by a link is counted, within the bounds of its share, and gives a token for hours."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from netaddr import IPAddress
@@ -11,24 +12,14 @@ from models.passwords import Hashed
 from models.records import TokenRecord
 from models.store import Store
 from models.tables import Share, ShareRecipient, Token, TokenUse
-from stores import CLIP, change, record, refused, revision, touched
+from sharing import link_to
+from sharing import shared as shared_until
+from stores import change, record, refused, revision, touched
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
+shared = partial(shared_until, ends=SOON)
 LATE = datetime.now(UTC) + timedelta(days=9)
 NEAR, FAR = IPAddress("10.1.2.3"), IPAddress("192.0.2.1")
-
-
-def shared(store: Store, **said: object) -> str:
-    """Returns the id of a share of the clip by Ben."""
-    with change(store) as session:
-        return changes.create_share(session, "ben", CLIP, [], **{"expires": SOON, **said}).id  # type: ignore[arg-type]
-
-
-def link_to(store: Store, share: str, email: str | None = None) -> tuple[str, str]:
-    """Returns id and text of a new link to a share."""
-    with change(store) as session:
-        row, text = changes.add_recipient(session, share, email)
-        return row.id, text
 
 
 def visited(store: Store, link: str) -> Token:

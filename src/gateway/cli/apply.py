@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.desk import Desk, desk_of
-from gateway.cli.failures import REFUSED, CommandError
+from gateway.cli.desk import desk_of
+from gateway.cli.failures import REFUSED
+from gateway.cli.groups import known_roles
 from gateway.cli.history import change_of
 from gateway.cli.options import ForceOption, examples, guard_of
-from gateway.cli.policy_store import placed
 from models.told import Told
 
 EXAMPLES = examples(
@@ -40,7 +40,7 @@ def apply(
     from gateway.declared import bring_about, read_declared
 
     desk = desk_of(context)
-    declared = read_declared(file, _known_roles(desk))
+    declared = read_declared(file, known_roles(desk))
     told: list[Told] = []
     try:
         with desk.writing() as commit:
@@ -70,15 +70,3 @@ def _end(*, dry_run: bool) -> None:
 
 def _described(told: Told) -> dict[str, Any]:
     return {"kind": told.kind, "key": told.key, "before": told.before, "after": told.after}
-
-
-def _known_roles(desk: Desk) -> set[str] | None:
-    """Returns the roles of the policies' catalogue; None where it cannot be read, as `group give` does."""
-    from gateway.errors import PolicyFileError
-    from gateway.roles import read_roles
-
-    try:
-        with placed(desk) as place:
-            return set(read_roles(place.folder))
-    except (PolicyFileError, CommandError):
-        return None

@@ -10,8 +10,7 @@ from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.options import examples
 from gateway.cli.text import table
-from gateway.cli.tokens import until, when
-from gateway.quantities import seconds
+from gateway.cli.tokens import span_from, until, when
 from models import changes, directory
 from models.records import DomainStatus, RoleModel
 from models.tables import SystemDomain
@@ -146,7 +145,7 @@ def set_(  # noqa: PLR0913 - one for each thing that can be set
                 f"domain {found.name} {'shares' if external_share else 'does not share'} with visitors"
             )
         if token_lifetime is not None:
-            lasting = _lifetime_of(token_lifetime)
+            lasting = None if token_lifetime == OFF else span_from(token_lifetime, "90d, or off")
             changes.set_token_lifetime(commit.session, found.id, lasting)
             said.append(
                 f"tokens of domain {found.name} are issued for {token_lifetime}"
@@ -172,15 +171,6 @@ def _bounded(session: Session, domain: SystemDomain, most: int | None, warn_abov
     if warn_above is not None:
         said.append(f"write or delete over more than {warn_above} objects of domain {domain.name} warns")
     return said
-
-
-def _lifetime_of(text: str) -> timedelta | None:
-    if text == OFF:
-        return None
-    try:
-        return timedelta(seconds=seconds(text))
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"`{text}` is no span: write 90d, or off") from None
 
 
 def _end_of(span: str) -> datetime | None:

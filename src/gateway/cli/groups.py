@@ -1,6 +1,6 @@
 """`mediagate group`: groups, teams and role groups, their roles and the users in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 import typer
@@ -160,13 +160,8 @@ def check_roles(desk: Desk, roles: list[str]) -> None:
 
     Where the catalogue cannot be read (the policies stand on another machine, or nothing is published), nothing is refused.
     """
-    from gateway.errors import PolicyFileError
-    from gateway.roles import read_roles
-
-    try:
-        with placed(desk) as place:
-            known = read_roles(place.folder)
-    except (PolicyFileError, CommandError):
+    known = known_roles(desk)
+    if known is None:
         return
     unknown = [
         f"there is no role `{role}` in roles.yaml{nearest(role, known)}"
@@ -175,6 +170,18 @@ def check_roles(desk: Desk, roles: list[str]) -> None:
     ]
     if unknown:
         raise CommandError(*unknown)
+
+
+def known_roles(desk: Desk) -> Collection[str] | None:
+    """Returns the roles of the policies' catalogue; None where it cannot be read."""
+    from gateway.errors import PolicyFileError
+    from gateway.roles import read_roles
+
+    try:
+        with placed(desk) as place:
+            return read_roles(place.folder)
+    except (PolicyFileError, CommandError):
+        return None
 
 
 def _spoken(group: Group) -> str:

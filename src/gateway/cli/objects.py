@@ -174,14 +174,12 @@ def _entry(session: Session, entry: AclEntry) -> dict[str, Any]:
 
 
 def principal_text(session: Session, principal: str) -> str:
-    """Returns a principal's fact key as people write it: `user:E-MAIL`, `group:NAME`, `share:ID`."""
+    """Returns a principal's fact key as people write it: `user:E-MAIL`, `group:NAME`; what has no other name, such as a share, as it is."""
     kind, _, id_ = principal.partition(":")
-    if kind == "share":
-        return principal
     if kind == "user":
         return f"user:{_email(session, id_)}"
-    group = session.get(Group, id_)
-    return f"group:{group.name if group else id_}"
+    group = session.get(Group, id_) if kind == "group" else None
+    return f"group:{group.name}" if group else principal
 
 
 def _email(session: Session, user_id: str | None) -> str | None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gateway.cli.failures import CommandError
-from gateway.cli.tokens import until, when
-from gateway.quantities import seconds
+from gateway.cli.tokens import span_from, until, when
 from models import directory
 from models.records import Right
 
@@ -90,10 +89,7 @@ def end_of(span: str | None) -> datetime | None:
 
 def span_of(text: str | None) -> timedelta | None:
     """Returns how long a span is; None if nothing is said."""
-    try:
-        return None if text is None else timedelta(seconds=seconds(text))
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"`{text}` is no span: write 12h or 30d") from None
+    return None if text is None else span_from(text, "12h or 30d")
 
 
 def visits_of(text: str | None) -> int | None:

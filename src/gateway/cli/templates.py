@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.grants import PermissionArgument, PrincipalArgument, domain_of
+from gateway.cli.objects import principal_text
 from gateway.cli.options import DomainOption, ObjectArgument, examples
 from gateway.cli.text import card, table
 from models import changes, directory
 from models.changes import Applied, TemplateLevel
 from models.records import ObjectKey
-from models.tables import AclTemplate, Group, User
+from models.tables import AclTemplate
 
 TemplateArgument = Annotated[
     str, typer.Argument(metavar="TEMPLATE", help="A template's name or id.", show_default=False)
@@ -222,8 +223,8 @@ def told(session: Session, applied: Applied) -> dict[str, Any]:
     """Returns what applying a template came to, as a document."""
     return {
         "template": applied.template,
-        "given": {_shown(session, who): list(new.names) for who, new in applied.given},
-        "left_out": {_shown(session, who): why for who, why in applied.left_out},
+        "given": {principal_text(session, who): list(new.names) for who, new in applied.given},
+        "left_out": {principal_text(session, who): why for who, why in applied.left_out},
     }
 
 
@@ -247,14 +248,14 @@ def described(session: Session, template: AclTemplate) -> dict[str, Any]:
         "domain": template.domain_id,
         "entries": [
             {
-                "who": _shown(session, entry.principal),
+                "who": principal_text(session, entry.principal),
                 "permissions": list(entry.permissions.names),
                 "propagates": entry.propagates,
             }
             for entry in directory.list_template_entries(session, template.id)
         ],
         "set_for": [
-            f"{use.level.value}:{_plainly(session, f'{use.level.value}:{use.subject_id}')}"
+            principal_text(session, f"{use.level.value}:{use.subject_id}")
             for use in directory.list_template_uses(session, template.id)
         ],
     }
@@ -275,16 +276,3 @@ def _subject(
         return TemplateLevel.STORAGE, key, str(key), domain_of(session, key)
     home = naming.the_domain(session, domain)
     return TemplateLevel.DOMAIN, home.id, f"domain {home.name}", home.id
-
-
-def _shown(session: Session, principal: str) -> str:
-    return f"{principal.partition(':')[0]}:{_plainly(session, principal)}"
-
-
-def _plainly(session: Session, principal: str) -> str:
-    kind, _, id_ = principal.partition(":")
-    if kind == "user" and (user := session.get(User, id_)) is not None:
-        return user.email
-    if kind == "group" and (group := session.get(Group, id_)) is not None:
-        return group.name
-    return id_

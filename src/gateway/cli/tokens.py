@@ -101,10 +101,7 @@ def rotate(
 ) -> None:
     """Makes a token in place of another, for the same user, application and roles; the old one ends by itself."""
     desk = desk_of(context)
-    try:
-        both = timedelta(seconds=0 if overlap == NO_OVERLAP else seconds(overlap))
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"`{overlap}` is no span: write 1h, 2d or none") from None
+    both = timedelta() if overlap == NO_OVERLAP else span_from(overlap, "1h, 2d or none")
     with desk.writing() as commit:
         session = commit.session
         old = session.get(Token, token)
@@ -193,6 +190,14 @@ def until(text: str) -> datetime | None:
         return datetime.now(UTC) + timedelta(seconds=seconds(text))
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"`{text}` is no span: write 12h, 30d or never") from None
+
+
+def span_from(text: str, forms: str) -> timedelta:
+    """Returns how long a span is; `forms` says how one is written."""
+    try:
+        return timedelta(seconds=seconds(text))
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"`{text}` is no span: write {forms}") from None
 
 
 def _address(desk: Desk) -> str:

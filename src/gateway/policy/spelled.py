@@ -13,12 +13,30 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from models import vocabulary
 
 _CONSTANT: Final = "v_"
 """Before the name of a constant, so that it meets no other name of a compiled path."""
+
+
+_ADMITTED: Final = (
+    ast.BoolOp,
+    ast.And,
+    ast.Or,
+    ast.UnaryOp,
+    ast.Not,
+    ast.Compare,
+    ast.cmpop,
+    ast.Attribute,
+    ast.Name,
+    ast.Constant,
+    ast.Call,
+    ast.expr_context,
+)
+"""What an expression may be made of."""
 
 
 class _Parts(ast.NodeTransformer):
@@ -45,17 +63,21 @@ def spelled(cls: type, word: str, names: Sequence[str], known: dict[str, object]
         known: gets the constants that the expression names.
     """
     method = vars(cls).get(word)
-    found = _EXPRESSIONS.get((cls, word))
-    if found is None or found[0] is not method or not all(name.isidentifier() for name in names):
+    found = _expression(method)
+    if found is None or not all(name.isidentifier() for name in names):
         return None
-    parameters, expression = found[1:]
+    parameters, expression = found
     parts = _Parts(dict(zip(parameters, names, strict=True)))
     text = ast.unparse(parts.visit(ast.parse(expression, mode="eval")))
     known |= {_CONSTANT + name: vars(vocabulary)[name] for name in parts.constants}
     return text
 
 
-def _expression(method: Any) -> tuple[Any, list[str], str] | None:  # noqa: ANN401 - a function, or what stands for one
+@cache
+def _expression(method: Any) -> tuple[list[str], str] | None:  # noqa: ANN401 - a function, or what stands for one
+    """Returns the parameters of a method and its expression; None if it says more. Its source is read when it is first asked for."""
+    if getattr(method, "__module__", "") != vocabulary.__name__:
+        return None  # the names in it would be another module's
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(method))).body[0]
     except (OSError, TypeError, SyntaxError):
@@ -67,35 +89,15 @@ def _expression(method: Any) -> tuple[Any, list[str], str] | None:  # noqa: ANN4
         for each in tree.body
         if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
     ]
-    if len(said) != 1 or not isinstance(said[0], ast.Return) or said[0].value is None:
-        return None
-    value = said[0].value
+    value = said[0].value if len(said) == 1 and isinstance(said[0], ast.Return) else None
     parameters = [each.arg for each in tree.args.args]
-    plain = (
-        ast.BoolOp,
-        ast.And,
-        ast.Or,
-        ast.UnaryOp,
-        ast.Not,
-        ast.Compare,
-        ast.cmpop,
-        ast.Attribute,
-        ast.Name,
-        ast.Constant,
-        ast.expr_context,
+    return (parameters, ast.unparse(value)) if value is not None and _is_plain(value, parameters) else None
+
+
+def _is_plain(value: ast.expr, parameters: list[str]) -> bool:
+    """Tells whether an expression may stand in a path (rule 1)."""
+    known = {*parameters, *vars(vocabulary)}
+    return all(
+        isinstance(node, _ADMITTED) and (not isinstance(node, ast.Name) or node.id in known)
+        for node in ast.walk(value)
     )
-    calls = (ast.Call,)
-    for node in ast.walk(value):
-        if not isinstance(node, (*plain, *calls)):
-            return None
-        if isinstance(node, ast.Name) and node.id not in parameters and node.id not in vars(vocabulary):
-            return None
-    return method, parameters, ast.unparse(value)
-
-
-_EXPRESSIONS: Final[dict[tuple[type, str], tuple[Any, list[str], str]]] = {
-    (cls, name): found
-    for cls in (vocabulary.Subject, vocabulary.Resource, vocabulary.Request)
-    for name, method in inspect.getmembers(cls, inspect.isfunction)
-    if not name.startswith("_") and (found := _expression(method)) is not None
-}
