@@ -10,9 +10,11 @@ class GatewayError(Exception):
         reason: the row of the table in `gateway.reasons`.
         detail: for the audit and the log; lower case, values in back-ticks, no secret. Never sent to the client.
         retry_after: seconds, told where a refusal is a matter of time.
+        told: the sentence for the client, where that of the table is not enough; empty else.
     """
 
     retry_after: int = 1
+    told: str = ""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)

@@ -257,6 +257,8 @@ def _check_is_enough(case: Case) -> None:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} changes facts when the backend answers")
     if row.answered:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} is answered by the gateway, not by a backend")
+    if row.operation:
+        raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} is answered by the gateway, not by a backend")
     if row.drop_headers:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} drops headers, which proxies would send on")
 

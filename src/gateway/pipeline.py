@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from gateway.audit import AuditLine, Occasion, line_of
 from gateway.authorize import Verdict
@@ -29,6 +29,7 @@ from gateway.options import tell_methods
 from gateway.reasons import Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
+from gateway.whole_body import read_body
 from gateway.worker import Worker
 
 LOG = logging.getLogger(__name__)
@@ -106,6 +107,9 @@ class Pipeline:
         if case.decided.row.answered:
             await tell_methods(case, turn.send)
             return
+        if case.decided.row.operation:
+            await self._answer(trail, turn)
+            return
         passing = self._pass_on(case, scope, worker.facts.revision, turn)
         await (worker.to_its_end(passing) if case.decided.row.deletes else passing)
 
@@ -126,6 +130,17 @@ class Pipeline:
             worker.note_use(case.identity)
         worker.recent.note(case.identity, case.decided, inbound.client)
         return verdict
+
+    async def _answer(self, trail: Trail, turn: Turn) -> None:
+        """Answers what a local service serves; a refusal of its own has a line of its own."""
+        desk = self._worker.desk
+        if desk is None:
+            raise LookupError(f"{trail.judged.decided.row.place} is local, and nothing is served here")
+        try:
+            await desk.answer(trail.judged, turn)
+        except GatewayError:
+            trail.audited = False
+            raise
 
     async def _pass_on(self, case: Case, scope: Scope, revision: int, turn: Turn) -> None:
         worker, operation = self._worker, case.decided
@@ -230,22 +245,3 @@ def audit_line(trail: Trail, verdict: Verdict | None, error: GatewayError | None
     )
     identity, operation = (case.identity, case.operation) if case else (ANONYMOUS, None)
     return line_of(occasion, identity, operation, verdict, error)
-
-
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """Returns the whole body of a request whose row reads it.
-
-    Raises:
-        GatewayError: it is longer than `limit` bytes, or the client left.
-    """
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise GatewayError(Reason.BAD_BODY, "the client left before the body was complete")
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > limit:
-            raise GatewayError(Reason.BODY_TOO_LARGE, f"more than {limit} bytes")
-    return b"".join(parts)

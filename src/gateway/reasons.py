@@ -66,6 +66,11 @@ class Reason(StrEnum):
     BACKEND_BROKEN = "backend-broken"
     BACKEND_BUSY = "backend-busy"
     OUTCOME_UNKNOWN = "outcome-unknown"
+    BAD_VALUE = "bad-value"
+    NOT_FOUND = "not-found"
+    CONFLICT = "conflict"
+    PRECONDITION = "precondition"
+    NOT_SERVED = "not-served"
     INTERNAL = "internal"
 
 
@@ -147,6 +152,11 @@ TABLE: Final[Mapping[Reason, Refusal]] = {
     Reason.BACKEND_BROKEN: _row("forward", 502, "the media service gave an answer that is not HTTP", Reason.BACKEND_BROKEN),
     Reason.BACKEND_BUSY: _row("forward", 503, "too many requests wait for the media service: try again later", Reason.BACKEND_BUSY),
     Reason.OUTCOME_UNKNOWN: _row("settle", 502, "it is not known whether the change happened; the object stays closed until that is settled", Reason.OUTCOME_UNKNOWN),
+    Reason.BAD_VALUE: _row("answer", 400, "a value is not what this operation takes", Reason.BAD_VALUE),
+    Reason.NOT_FOUND: _row("answer", 404, "there is no such thing in your domain", Reason.NOT_FOUND),
+    Reason.CONFLICT: _row("answer", 409, "the change does not fit what is there", Reason.CONFLICT),
+    Reason.PRECONDITION: _row("answer", 412, "it has changed since you read it: read it again, then change it", Reason.PRECONDITION),
+    Reason.NOT_SERVED: _row("answer", 501, "this is not served for this type of object", Reason.NOT_SERVED),
     Reason.INTERNAL: _row("request", 500, "the gateway failed; the request id finds it in the log", Reason.INTERNAL),
 }  # fmt: skip
 

@@ -21,13 +21,15 @@ def refusal(error: GatewayError, request_id: str, hidden: frozenset[Reason]) -> 
     """Returns status, headers and body for an error.
 
     Args:
-        error: why the request is refused; its detail is not told.
+        error: why the request is refused; its detail is not told, only what it has to tell.
         request_id: names the request in audit and log.
         hidden: public reasons whose 403 becomes 404.
     """
     row = TABLE[error.reason]
     status = status_of(error.reason, hidden)
-    body = msgspec.json.encode({"errors": [row.says], "reason": row.public.value, "request_id": request_id})
+    body = msgspec.json.encode(
+        {"errors": [error.told or row.says], "reason": row.public.value, "request_id": request_id}
+    )
     headers: Headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -58,7 +58,7 @@ class Gate:
             store: where bundles are published, if `policies.source` is `store`.
         """
         self._all, self._settings = settings, settings.policies
-        self._upstreams = tuple(sorted(settings.upstreams))
+        self._upstreams = settings.targets
         self._prefix = settings.server.prefix
         self.source = _source(self._settings, store)
         self.history = history_of(self._settings)
@@ -175,7 +175,7 @@ def _problems(settings: Settings, copy: Path, stop: threading.Event) -> list[str
     policies = settings.policies
     trial = Trial(
         str(copy),
-        tuple(sorted(settings.upstreams)),
+        settings.targets,
         settings.server.prefix,
         policies.trial_cpu,
         policies.trial_time,

@@ -35,9 +35,9 @@ from gateway.identity import ANONYMOUS, NOT_VALID, Identity, credential_of, iden
 from gateway.inbound import Inbound
 from gateway.limits import Told, rate_headers
 from gateway.link_desk import LinkDesk
-from gateway.pipeline import read_body
 from gateway.reasons import Reason
 from gateway.refusals import refusal
+from gateway.whole_body import read_body
 from gateway.worker import Worker
 from models import changes
 from models.changes import LinkError

@@ -11,7 +11,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.audit import AuditLog
 from gateway.bundle import Bundle
@@ -32,6 +32,9 @@ from gateway.warming import Recent
 from gateway.watching import Watcher
 from models.networks import NetworkSet
 from models.store import Store, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from gateway.api.desk import Desk
 
 LOG = logging.getLogger(__name__)
 USES_INTERVAL: Final = 60.0
@@ -60,6 +63,7 @@ class Worker:
         audit: where decisions are recorded.
         upstreams: the backends by name.
         identity_tokens: sign who asks for backends that want proof.
+        desk: answers what local services serve; None if none is local.
     """
 
     bundle: Bundle
@@ -70,6 +74,7 @@ class Worker:
     audit: AuditLog
     upstreams: dict[str, Upstream]
     identity_tokens: IdentityTokens
+    desk: "Desk | None" = None
 
     def __init__(self, settings: Settings) -> None:
         """Takes the settings; `start` makes the rest."""
@@ -115,6 +120,11 @@ class Worker:
             self.running = Rejudging(self.facts, lambda: self.bundle, self.audit, settings.limits)
             self.running.start()
             stack.push_async_callback(self.running.stop)
+            if settings.services.local:
+                from gateway.api.desk import Desk  # costs those nothing who have none
+
+                self.desk = Desk(self.store, self.facts)
+                stack.callback(self.desk.close)
             self.upstreams = {}
             for name, upstream in settings.upstream_settings().items():
                 self.upstreams[name] = Upstream(upstream)

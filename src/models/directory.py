@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from models.changes import ConflictError, UnknownError
+from models.changes import ConflictError, InvalidError, UnknownError
 from models.changes.names import shown
+from models.changes.rows import chunks, named
 from models.columns import is_storable
-from models.records import GroupKind, ObjectKey, RoleModel
+from models.records import MAX_ANCESTORS, GroupKind, ObjectKey, RoleModel
 from models.tables import (
     AclEntry,
     AclJob,
@@ -239,6 +240,31 @@ def list_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
     entries = select(AclEntry).where(AclEntry.object_type == key.type, AclEntry.object_id == key.id)
     order = (AclEntry.principal_kind, AclEntry.principal_id, AclEntry.propagates, AclEntry.expires.desc())
     return session.scalars(entries.order_by(*order)).all()
+
+
+def list_inherited_entries(session: Session, key: ObjectKey) -> Sequence[AclEntry]:
+    """Returns the entries that an object inherits: those that propagate, on whatever it stands in at any depth; nearest first.
+
+    Raises:
+        InvalidError: it stands in more than `MAX_ANCESTORS` objects.
+    """
+    found: list[AclEntry] = []
+    level, seen = [key], {key}
+    while level:
+        around: list[ObjectKey] = [folder for each in level if (folder := each.folder()) is not None]
+        for some in chunks(level):
+            above = select(Placement).where(named(Placement.child_type, Placement.child_id, some))
+            around += [row.parent for row in session.scalars(above)]
+        level = [each for each in dict.fromkeys(around) if each not in seen]
+        seen.update(level)
+        if len(seen) > MAX_ANCESTORS:
+            raise InvalidError(f"{shown(str(key))} stands in more than {MAX_ANCESTORS} objects")
+        for some in chunks(level):
+            on = named(AclEntry.object_type, AclEntry.object_id, some)
+            entries = select(AclEntry).where(AclEntry.propagates, on)
+            order = (AclEntry.object_type, AclEntry.object_id, AclEntry.principal_kind, AclEntry.principal_id)
+            found += session.scalars(entries.order_by(*order)).all()
+    return found
 
 
 def find_template(session: Session, domain_id: str | None, name_or_id: str) -> AclTemplate:

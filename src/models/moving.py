@@ -7,7 +7,7 @@ Rules:
 2. Left out is what belongs to one store and not to the model: the logs, what requests and jobs are about to do, when tokens were used, and
    published policies, which `policy fetch` takes along.
 3. Credentials (digests of tokens and links, hashes of passwords) are in it only if that is asked for. Without them tokens, links and shares are left out as a
-   whole: a share without its password would be open.
+   whole: a share without its password would be open. Users are in it without theirs: who has none cannot sign in by one.
 4. Nothing is written before the whole file was read and is sound: its digest, and each value by its column's type. Each mistake names its line.
 5. Rows are written in commits of `BATCH`, through the write door. A store that is not empty is refused, unless an import that broke off is
    taken up: then a row that is there as it is in the file is passed over, and one that is there otherwise ends it.
@@ -70,6 +70,8 @@ LEFT_OUT: Final = (AclJob, ChangeEntry, Hold, Intent, LogEntry, PolicyFile, Publ
 """Rule 2."""
 CREDENTIALS: Final = (Token, ShareRecipient, Share)
 """Rule 3."""
+BLANKED: Final = frozenset((("users", "password"),))
+"""Rule 3: table and column."""
 MOVED: Final[tuple[type[Base], ...]] = (
     SystemDomain,
     Group,
@@ -125,7 +127,10 @@ def export_model(session: Session, out: BinaryIO, progress: Progress, *, secrets
             write(
                 {
                     table.name: {
-                        column.name: plain(value) for column, value in zip(table.columns, row, strict=True)
+                        column.name: None
+                        if (table.name, column.name) in BLANKED and not secrets
+                        else plain(value)
+                        for column, value in zip(table.columns, row, strict=True)
                     }
                 }
             )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 from models.engines import Place
 from models.errors import StoreError
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration; here as a constant, so that opening a store does not load Alembic."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

@@ -167,6 +167,7 @@ class User(Base):
     type: Mapped[UserType] = mapped_column(default=UserType.STANDARD)
     status: Mapped[UserStatus] = mapped_column(default=UserStatus.ACTIVE)
     is_admin: Mapped[bool] = mapped_column(default=False)
+    password: Mapped[str | None]
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     user_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
     primary_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"), index=True)
@@ -218,6 +219,9 @@ class Application(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     domain_id: Mapped[str] = mapped_column(ForeignKey("system_domains.id"))
     name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="")
+    url: Mapped[str] = mapped_column(default="")
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
 
 
 class Token(Base):
@@ -463,6 +467,7 @@ class AclJob(Base):
     principals: Mapped[list[str]]
     permissions: Mapped[Permission]
     expires: Mapped[datetime | None]
+    left_out: Mapped[list[str]] = mapped_column(default=list)
     mode: Mapped[AclMode]
     state: Mapped[JobState] = mapped_column(default=JobState.OPEN, index=True)
     total: Mapped[int]

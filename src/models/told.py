@@ -31,12 +31,15 @@ from models.tables import (
     ShareRecipient,
     Token,
     TokenUse,
+    User,
 )
 
 MAX_TOLD: Final = 1_000
 MAX_TEXT: Final = 500
 KEPT: Final = 100_000
-SECRET: Final = frozenset(((Token, "digest"), (ShareRecipient, "digest"), (Share, "password")))
+SECRET: Final = frozenset(
+    ((Token, "digest"), (ShareRecipient, "digest"), (Share, "password"), (User, "password"))
+)
 QUIET: Final = (AclJob, ChangeEntry, Hold, Intent, LogEntry, PolicyFile, Revision, TokenUse)
 MORE: Final = "more"
 """The kind of the entry that tells how many rows are not told."""

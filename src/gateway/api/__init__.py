@@ -1,7 +1,13 @@
-"""What the management API is made of, apart from how a request reaches it.
+"""The management API: what the gateway answers itself on the paths of local services (`gateway.local_services`).
+
+A request comes here judged and audited, as it would go on to a backend; what an operation asks besides, it asks the same policy.
 
 | file | what it holds |
 |---|---|
+| `desk` | takes a judged request to its operation and answers it |
+| `operations` | what an operation is, and what each service has |
+| `call` | what an operation gets: who asks, what was said, the store, the policy |
 | `conditions` | entity tags, and whether a change may go on by its `If-Match` |
 | `paging` | which page of a list is asked for, and the envelope that it comes in |
+| `acls`, `acl_templates`, `acl_content` | the operations of the service `acls` |
 """

@@ -145,14 +145,13 @@ def _policy(desk: Desk) -> _Judging:
     from gateway.reload import bounds_of, history_of
 
     settings = desk.settings()
-    policies, prefix = settings.policies, settings.server.prefix
+    policies, prefix, targets = settings.policies, settings.server.prefix, set(settings.targets)
     past = history_of(policies)
     last = next(reversed(past.lives()), None)
     kept = past.bundle(last.digest) if last else None
     if kept is None:
         with placed(desk) as place:
-            upstreams = set(settings.upstreams) or None
-            bundle = load_bundle(place.folder, upstreams, prefix, max_file=policies.max_file)
+            bundle = load_bundle(place.folder, targets or None, prefix, max_file=policies.max_file)
         name = place.name if policies.in_store else "the folder"
         missing = f"the files of the live bundle {last.digest} are missing: {name} judged" if last else ""
         return _Judging(bundle, live=False, by=policies.source, notice=missing)

@@ -61,7 +61,7 @@ def check(context: typer.Context, folder: FolderArgument = None) -> None:
 
     desk = desk_of(context)
     settings = desk.settings()
-    upstreams, bound = None if folder else set(settings.upstreams) or None, settings.policies.max_file
+    upstreams, bound = None if folder else set(settings.targets) or None, settings.policies.max_file
     with placed(desk, folder) as place:
         problems, warnings = _linted(place.folder, bound)
         digest = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import RouteMapError
+from gateway.local_services import LOCAL, TYPES, maps_of
 from gateway.routes.forms import ObjectForm
 from gateway.routes.matching import Tree
 from gateway.routes.naming import header_name
@@ -32,10 +33,11 @@ _KEPT: Final = frozenset(("host", "content-length", "content-type", "transfer-en
 
 @dataclass(slots=True)
 class Loaded:
-    """What a folder of route maps says: its rows in order, and the form of each object type."""
+    """What route maps say: rows in order, the form of each object type, and the first segments of paths that local services own."""
 
     rows: list[Row] = field(default_factory=list)
     forms: dict[str, ObjectForm] = field(default_factory=dict)
+    owned: list[tuple[str, ...]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ def load_folder(folder: Path, names: Names) -> tuple[Loaded, Tree]:
             problems.append(f"{folder.name}/{path.name}:1: route maps end in `.yaml`: rename the file")
         elif path.suffix == ".yaml" and not path.name.startswith("."):
             problems.extend(loader.read(path, f"{folder.name}/{path.name}"))
+    for name in sorted(names.upstreams or ()):
+        if name.startswith(LOCAL):
+            problems.extend(loader.read_service(name))
     tree = Tree(loader.loaded.rows)
     problems.extend(
         f"{two.place}: ties with {one.place}: {why}; change one of them" for one, two, why in tree.ties()
@@ -101,6 +106,48 @@ class _Loader:
             self._map(entry)
         return sheet.problems
 
+    def read_service(self, name: str) -> list[str]:
+        """Reads the maps of a local service, whose name as an upstream is `name`; returns the problems."""
+        problems: list[str] = []
+        paths = {kind for kind, form in self.loaded.forms.items() if form.is_path}
+        types = {*TYPES.values(), *self.loaded.forms} - paths
+        for file, text in maps_of(name.removeprefix(LOCAL), sorted(types)):
+            sheet = Sheet(f"{name}/{file}")
+            entry = sheet.read(text.replace("PREFIX", "/".join(self._names.prefix)).encode())
+            if entry is not None:
+                self._service(name, entry)
+            problems += sheet.problems
+        return problems
+
+    def _service(self, name: str, entry: Entry) -> None:
+        fields = entry.as_fields("a map of a local service", ("owns", "routes"))
+        owned = tuple(fields["owns"].as_texts("`owns`")) if "owns" in fields else ()
+        for row in self.loaded.rows:
+            if owned and row.template.parts[: len(owned)] == owned and not row.operation:
+                entry.sheet.problems.append(
+                    f"{row.place}: `{row.template.text}` belongs to the service `{name}`, which is local (`services.local`): "
+                    "remove the row, or leave the service to its backend"
+                )
+        if owned:
+            self.loaded.owned.append(owned)
+        forms = {kind: self.loaded.forms.get(kind, ObjectForm(kind)) for kind in TYPES.values()}
+        context = MapContext(
+            roles=self._names.roles,
+            gui_only=self._names.gui_only,
+            upstreams=None,
+            prefix=self._names.prefix,
+            upstream=name,
+            forms={**self.loaded.forms, **forms},
+            drop_headers=frozenset(),
+            is_local=True,
+        )
+        self._rows(fields, context)
+
+    def _rows(self, fields: Mapping[str, Entry], context: MapContext) -> None:
+        for item in fields["routes"].as_list("`routes`") if "routes" in fields else ():
+            if (row := read_row(item, context)) is not None:
+                self.loaded.rows.append(row)
+
     def _map(self, entry: Entry) -> None:
         fields = entry.as_fields("a route map", MAP_KEYS)
         if entry.pairs is not None and "routes" not in fields:
@@ -116,9 +163,7 @@ class _Loader:
             forms=self._forms(fields["objects"]) if "objects" in fields else {},
             drop_headers=_header_names(fields["drop_headers"]) if "drop_headers" in fields else frozenset(),
         )
-        for item in fields["routes"].as_list("`routes`") if "routes" in fields else ():
-            if (row := read_row(item, context)) is not None:
-                self.loaded.rows.append(row)
+        self._rows(fields, context)
 
     def _forms(self, entry: Entry) -> dict[str, ObjectForm | None]:
         """Returns the object types that the map states; None for one with a mistake, so that it is known all the same."""

@@ -12,6 +12,7 @@ Rules that keep a row safe:
 6. A WebSocket begins with a GET: `websocket` is for rows that take one.
 7. A row for COPY or MOVE judges the `Destination` (RFC 4918 10.3); of other rows only one that reads it takes it.
 8. A row that the gateway answers itself is for OPTIONS alone and names no object: its answer is the same whatever exists.
+9. Rows of local services (`gateway.local_services`) each name the operation that answers, and may stand below the prefix. No others do.
 """
 
 import re
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.inbound import METHODS, ODDITIES, UNREAD
+from gateway.local_services import LOCAL
 from gateway.routes.effects import READING_METHODS, EffectReader
 from gateway.routes.forms import ObjectForm, folded
 from gateway.routes.naming import Namings
@@ -41,6 +43,7 @@ ROW_KEYS: Final = (
     "public",
     "websocket",
     "answered",
+    "operation",
     "query",
     "creates",
     "deletes",
@@ -69,6 +72,7 @@ class MapContext:
         upstream: the map's own backend.
         forms: the map's object types; None for one that has a mistake of its own.
         drop_headers: headers that the backend does not get.
+        is_local: whether the map is one of a local service (rule 9).
     """
 
     roles: Mapping[str, object]
@@ -78,12 +82,15 @@ class MapContext:
     upstream: str | None
     forms: Mapping[str, ObjectForm | None]
     drop_headers: frozenset[bytes]
+    is_local: bool = False
 
 
 def upstream_name(entry: Entry, upstreams: Collection[str] | None) -> str | None:
     """Returns the name of the backend that `entry` is; reports one that is not configured."""
     name = entry.as_text("`upstream`")
-    if name is not None and upstreams is not None and name not in upstreams:
+    if name is not None and name.startswith(LOCAL):
+        entry.report(f"`{name}` is a local service, whose rows ship with the program: name an upstream")
+    elif name is not None and upstreams is not None and name not in upstreams:
         entry.report(f"no upstream `{name}` is configured{nearest(name, upstreams)}")
     return name
 
@@ -96,7 +103,10 @@ def read_row(item: Entry, context: MapContext) -> Row | None:
         item.report("a row is `METHOD /template:` with its keys indented below it")
         return None
     head, body = pairs[0]
-    methods, template = _methods(head, body), _template(head, body, context.prefix)
+    methods, template = (
+        _methods(head, body),
+        _template(head, body, () if context.is_local else context.prefix),
+    )
     fields = body.as_fields("a row", ROW_KEYS)
     if not methods or template is None:
         return None
@@ -127,7 +137,7 @@ def _template(head: str, entry: Entry, prefix: tuple[str, ...]) -> Template | No
     except TemplateError as error:
         entry.report(str(error))
         return None
-    if template is not None and template.parts[: len(prefix)] == prefix:
+    if template is not None and prefix and template.parts[: len(prefix)] == prefix:
         entry.report(f"`{template.text}` lies below the gateway's own prefix `/{'/'.join(prefix)}/`")
     return template
 
@@ -168,6 +178,7 @@ class _RowReader:
             public=self._public(anonymous=anonymous),
             websocket=self._websocket(),
             answered=self._answered(),
+            operation=self._operation(),
             query=self._query,
             drop_headers=self._context.drop_headers,
             allow=self._allow(),
@@ -238,6 +249,17 @@ class _RowReader:
                     f"`{key}` means nothing here: the answer names methods, and no backend or object is asked"
                 )
         return True
+
+    def _operation(self) -> str:
+        """Returns which operation of a local service answers (rule 9)."""
+        entry = self._fields.get("operation")
+        if entry is None:
+            if self._context.is_local:
+                self._entry.report("a row of a local service states its `operation:`")
+            return ""
+        if not self._context.is_local:
+            entry.report("`operation` is for the rows of local services, which ship with the program")
+        return entry.as_text("`operation`") or ""
 
     def _roles(self, entry: Entry, names: list[str]) -> tuple[str, ...]:
         for name in names:

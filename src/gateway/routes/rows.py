@@ -137,6 +137,7 @@ class Row:
         anonymous: whether no credential is needed.
         public: whether caches may give its answer to others; only if `anonymous`.
         websocket: whether a GET may become a WebSocket.
+        operation: which operation of a local service answers (`gateway.api`); empty if a backend does.
         answered: whether the gateway itself answers (`gateway.options`); only for OPTIONS.
         query: which parameters may come.
         upstream: the backend's name in the settings.
@@ -161,6 +162,7 @@ class Row:
     public: bool = False
     websocket: bool = False
     answered: bool = False
+    operation: str = ""
     query: QueryRule = ANY_QUERY
     drop_headers: frozenset[bytes] = frozenset()
     allow: frozenset[str] = frozenset()

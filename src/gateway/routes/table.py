@@ -2,7 +2,8 @@
 
 Rules:
 
-1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours.
+1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours, or on a path that a local
+   service owns, unless the row is a local service's.
 2. An oddity of the request passes only where the row allows it; without a row those of the target are refused too, all but `;`.
 3. The body of a POST, or a form of another method, makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): one in hand is looked
    through here, any other while it is carried.
@@ -35,12 +36,13 @@ _OF_HEADERS: Final = frozenset(("tagged-if", *UNREAD.values()))
 class RouteTable:
     """All route maps of a policy bundle; immutable."""
 
-    __slots__ = ("_prefix", "_tree", "forms", "rows")
+    __slots__ = ("_owned", "_prefix", "_tree", "forms", "rows")
 
     def __init__(self, loaded: Loaded, tree: Tree, prefix: tuple[str, ...]) -> None:
         self.rows: tuple[Row, ...] = tuple(loaded.rows)
         self.forms: Mapping[str, ObjectForm] = dict(loaded.forms)
         self._tree, self._prefix = tree, prefix
+        self._owned: tuple[tuple[str, ...], ...] = (prefix, *loaded.owned)
 
     @classmethod
     def load(
@@ -80,8 +82,12 @@ class RouteTable:
                 two readings where rows are told apart by it.
         """
         segments = inbound.segments
-        is_ours = segments[0] == self._prefix[0] and segments[: len(self._prefix)] == self._prefix
-        row = None if is_ours else self._tree.find(inbound)
+        row = self._tree.find(inbound)
+        if row is not None and not row.operation:
+            for owned in self._owned:
+                if segments[0] == owned[0] and segments[: len(owned)] == owned:
+                    row = None
+                    break
         if inbound.oddities:
             _check_oddities(inbound, row)
         return row

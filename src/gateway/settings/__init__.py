@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from gateway.errors import SettingsError
+from gateway.local_services import LOCAL
 from gateway.settings.catalogue import Setting, settings_of
 from gateway.settings.forms import Loading, UpstreamName, is_own_address, loading
 from gateway.settings.identity_token import IdentityTokenSection
@@ -44,6 +45,7 @@ from gateway.settings.sections import (
     RefusalsSection,
     Section,
     ServerSection,
+    ServicesSection,
     SharesSection,
     StoreSection,
     UpstreamSection,
@@ -68,6 +70,7 @@ class Settings(Section):
     audit: AuditSection = AuditSection()
     refusals: RefusalsSection = RefusalsSection()
     shares: SharesSection = SharesSection()
+    services: ServicesSection = ServicesSection()
     limits: LimitsSection = LimitsSection()
     rates: RatesSection = RatesSection()
     identity_token: IdentityTokenSection = IdentityTokenSection()
@@ -99,6 +102,11 @@ class Settings(Section):
         if tokens := info.data.get("identity_token"):
             tokens.fits(upstreams)
         return upstreams
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Who may answer requests: the upstreams by name, and the services that are local; sorted."""
+        return tuple(sorted((*self.upstreams, *(LOCAL + name for name in self.services.local))))
 
     @classmethod
     def load(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from gateway.local_services import Service
 from gateway.settings.credential import CredentialSection
 from gateway.settings.forms import (
     CaFile,
@@ -34,6 +35,7 @@ Waiting = Annotated[int, Field(ge=0), Form("whole number")]
 Switch = Annotated[bool, Form("`true` or `false`")]
 Watching = Annotated[Literal["notify", "poll"], Form("`notify` or `poll`")]
 Sourcing = Annotated[Literal["folder", "store"], Form("`folder` or `store`")]
+Services = Annotated[tuple[Service, ...], Form("list of services")]
 
 
 class Section(BaseModel):
@@ -221,6 +223,15 @@ class SharesSection(Section):
     sign_in: Switch = Field(
         default=False,
         description="whether visitors sign in by links at `share/sign-in` below `server.prefix`",
+    )
+
+
+class ServicesSection(Section):
+    """Which services of the documented API this gateway answers itself, from its own store."""
+
+    local: Services = Field(
+        default=(),
+        description="services answered here and not by a backend: `acls`, `auth`, `settings`, `shares`, `users`, and `own` for the gateway's own API below `server.prefix`",
     )
 
 

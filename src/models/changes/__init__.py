@@ -18,7 +18,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | names, rows, errors | the forms of names, finding rows, the reasons for refusing |
 """
 
-from models.changes.acl import grant, parse_principal, revoke
+from models.changes.acl import check_principal, grant, parse_principal, revoke
 from models.changes.bulk import Terms, set_entries
 from models.changes.domains import create_domain, set_domain_status, set_external_share, set_role_model
 from models.changes.effects import (
@@ -36,6 +36,7 @@ from models.changes.errors import (
     ChangeError,
     ConflictError,
     CycleError,
+    ForeignError,
     InvalidError,
     UnknownError,
 )
@@ -63,6 +64,7 @@ from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.propagation import far_reaching, set_propagation_bounds
+from models.changes.rows import the_application, the_group, the_share, the_template, the_token, the_user
 from models.changes.share_terms import OPTIONS as SHARE_OPTIONS
 from models.changes.share_terms import set_share_terms, share_terms_of
 from models.changes.shares import (
@@ -108,6 +110,7 @@ __all__ = [
     "ConflictError",
     "Created",
     "CycleError",
+    "ForeignError",
     "Guard",
     "Ingested",
     "IntentKind",
@@ -127,6 +130,7 @@ __all__ = [
     "allow_network",
     "apply_template",
     "change_owner",
+    "check_principal",
     "count_owned",
     "create_application",
     "create_domain",
@@ -182,6 +186,12 @@ __all__ = [
     "start_job",
     "take_from_template",
     "take_role",
+    "the_application",
+    "the_group",
+    "the_share",
+    "the_template",
+    "the_token",
+    "the_user",
     "the_visit",
     "token_digest",
     "transfer_objects",

@@ -13,6 +13,18 @@ class ConflictError(ChangeError):
     """The change contradicts what is there: a name taken, another domain, the last admin."""
 
 
+class ForeignError(ConflictError):
+    """What the change speaks of belongs to another domain.
+
+    Attributes:
+        unknown: what is told of it to whoever is in one domain: word for word what would be told if it were not there.
+    """
+
+    def __init__(self, message: str, unknown: str) -> None:
+        super().__init__(message)
+        self.unknown = unknown
+
+
 class InvalidError(ChangeError):
     """A value has a form or size that is not allowed."""
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from models.changes.errors import ConflictError
+from models.changes.errors import ForeignError
 from models.changes.names import checked_key, shown
 from models.changes.objects import register_object
 from models.changes.placements import place
-from models.changes.rows import the_domain_of
+from models.changes.rows import the_domain_of, unknown_object
 from models.changes.templates import NOTHING, Applied, apply_default, storage_of
 from models.records import ObjectKey
 from models.tables import Object
@@ -61,11 +61,9 @@ def ingest(  # noqa: PLR0913 - one for each thing that is known of what came
     """
     present = session.get(Object, tuple(checked_key(key)))
     if present is not None and present.domain_id != domain_id:
-        raise ConflictError(f"{shown(str(key))} is in another domain")
-    if storage is not None and (home := the_domain_of(session, checked_key(storage))) != domain_id:
-        raise ConflictError(
-            f"{shown(str(storage))} is in the domain {shown(home)}, not in {shown(domain_id)}"
-        )
+        raise ForeignError(f"{shown(str(key))} is in another domain", unknown_object(key))
+    if storage is not None:
+        the_domain_of(session, checked_key(storage), domain_id)
     if present is not None:
         return Ingested(key, is_new=False)
     with session.begin_nested():  # all of it or nothing

@@ -33,9 +33,23 @@ LEASE = timedelta(seconds=60)
 
 
 def start_job(
-    session: Session, key: ObjectKey, principals: Sequence[str], terms: Terms, mode: AclMode
+    session: Session,
+    key: ObjectKey,
+    principals: Sequence[str],
+    terms: Terms,
+    mode: AclMode,
+    *,
+    left_out: Sequence[str] = (),
 ) -> AclJob:
     """Begins to apply entries to the content of an object; returns the job, of which nothing is done yet.
+
+    Args:
+        session: of the write door.
+        key: the object.
+        principals: each `user:ID` or `group:ID`.
+        terms: what each of them may do with each object of the content.
+        mode: what becomes of entries that are there.
+        left_out: types of objects that are passed over; what stands in them is not.
 
     Raises:
         ConflictError: a principal belongs to another domain, or is a role group.
@@ -62,7 +76,8 @@ def start_job(
         expires=terms.expires,
         mode=checked_choice(mode, AclMode, "mode of setting entries"),
         state=JobState.OPEN,
-        total=sum(1 for _ in content_of(session, key)),
+        left_out=sorted(set(left_out)),
+        total=sum(1 for each in content_of(session, key) if each.type not in left_out),
         done=0,
         created=datetime.now(UTC),
     )
@@ -101,7 +116,7 @@ def advance_job(session: Session, holder: str, now: datetime) -> AclJob | None:
 
 def _next_batch(session: Session, job: AclJob) -> list[ObjectKey]:
     last = ObjectKey(job.last_type or "", job.last_id or "")
-    ahead = sorted(key for key in content_of(session, job.key) if key > last)
+    ahead = sorted(key for key in content_of(session, job.key) if key > last and key.type not in job.left_out)
     return ahead[: min(BATCH, MAX_PAIRS // len(job.principals))]
 
 

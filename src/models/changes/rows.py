@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from models.changes.errors import ConflictError, UnknownError
+from models.changes.errors import ConflictError, ForeignError, UnknownError
 from models.changes.names import checked_key, shown
 from models.columns import is_storable
 from models.records import GroupKind, ObjectKey, UserStatus
@@ -25,7 +25,7 @@ from models.tables import (
 )
 
 Row = TypeVar("Row", bound=Base)
-Owned = TypeVar("Owned", User, Group, Application, Share)
+Owned = TypeVar("Owned", User, Group, Application, Share, AclTemplate)
 T = TypeVar("T")
 
 CHUNK = 400
@@ -54,7 +54,7 @@ def the_domain(session: Session, domain_id: str) -> SystemDomain:
 
 
 def the_user(session: Session, user_id: str, domain_id: str | None = None) -> User:
-    """Returns the user with this id, of this domain; raises UnknownError or ConflictError."""
+    """Returns the user with this id, of this domain; raises UnknownError or ForeignError."""
     return _within(_the(session, User, user_id, "user"), domain_id, "user")
 
 
@@ -69,7 +69,7 @@ def the_present_user(session: Session, user_id: str, domain_id: str | None = Non
 
 
 def the_group(session: Session, group_id: str, domain_id: str | None = None) -> Group:
-    """Returns the group with this id, of this domain; raises UnknownError or ConflictError."""
+    """Returns the group with this id, of this domain; raises UnknownError or ForeignError."""
     return _within(_the(session, Group, group_id, "group"), domain_id, "group")
 
 
@@ -84,7 +84,7 @@ def the_access_group(session: Session, group_id: str, domain_id: str | None = No
 
 
 def the_application(session: Session, application_id: str, domain_id: str | None = None) -> Application:
-    """Returns the application with this id, of this domain; raises UnknownError or ConflictError."""
+    """Returns the application with this id, of this domain; raises UnknownError or ForeignError."""
     return _within(_the(session, Application, application_id, "application"), domain_id, "application")
 
 
@@ -94,13 +94,13 @@ def the_token(session: Session, token_id: str) -> Token:
 
 
 def the_share(session: Session, share_id: str, domain_id: str | None = None) -> Share:
-    """Returns the share with this id, of this domain; raises UnknownError or ConflictError."""
+    """Returns the share with this id, of this domain; raises UnknownError or ForeignError."""
     return _within(_the(session, Share, share_id, "share"), domain_id, "share")
 
 
-def the_template(session: Session, template_id: str) -> AclTemplate:
-    """Returns the ACL template with this id, or raises UnknownError."""
-    return _the(session, AclTemplate, template_id, "template")
+def the_template(session: Session, template_id: str, domain_id: str | None = None) -> AclTemplate:
+    """Returns the ACL template with this id, of this domain; raises UnknownError or ForeignError."""
+    return _within(_the(session, AclTemplate, template_id, "template"), domain_id, "template")
 
 
 def the_recipient(session: Session, recipient_id: str) -> ShareRecipient:
@@ -136,13 +136,17 @@ def home_of(session: Session, key: ObjectKey) -> Object | None:
     return None
 
 
-def the_domain_of(session: Session, key: ObjectKey) -> str:
-    """Returns the domain that an object lives in; raises UnknownError if it does not exist."""
-    domain_id = domain_of(session, key)
-    if domain_id is None:
-        hint = "register it or one of its folders first" if key.id.startswith("/") else "register it first"
-        raise UnknownError(f"the object {shown(str(key))} does not exist: {hint}")
-    return domain_id
+def the_domain_of(session: Session, key: ObjectKey, domain_id: str | None = None) -> str:
+    """Returns the domain that an object lives in, which is this one; raises UnknownError if it does not exist, or ForeignError."""
+    home = domain_of(session, key)
+    if home is None:
+        raise UnknownError(unknown_object(key))
+    if domain_id is not None and home != domain_id:
+        raise ForeignError(
+            f"{shown(str(key))} is in the domain {shown(home)}, not in {shown(domain_id)}",
+            unknown_object(key),
+        )
+    return home
 
 
 def named(
@@ -172,13 +176,24 @@ def chunks(values: list[T]) -> Iterator[list[T]]:
 def _the(session: Session, kind: type[Row], id_: str, what: str) -> Row:
     row = session.get(kind, id_) if is_storable(id_) else None
     if row is None:
-        raise UnknownError(f"there is no {what} with id {shown(id_)}")
+        raise UnknownError(_unknown(what, id_))
     return row
+
+
+def _unknown(what: str, id_: str) -> str:
+    return f"there is no {what} with id {shown(id_)}"
+
+
+def unknown_object(key: ObjectKey) -> str:
+    """Returns what is said of an object that does not exist."""
+    hint = "register it or one of its folders first" if key.id.startswith("/") else "register it first"
+    return f"the object {shown(str(key))} does not exist: {hint}"
 
 
 def _within(row: Owned, domain_id: str | None, what: str) -> Owned:
     if domain_id is not None and row.domain_id != domain_id:
-        raise ConflictError(
-            f"the {what} {shown(row.id)} belongs to the domain {shown(row.domain_id)}, not to {shown(domain_id)}"
+        raise ForeignError(
+            f"the {what} {shown(row.id)} belongs to the domain {shown(row.domain_id)}, not to {shown(domain_id)}",
+            _unknown(what, row.id),
         )
     return row

@@ -207,11 +207,7 @@ def set_template(
         UnknownError: there is no such template or subject.
     """
     type_, id_, domain_id = _the_subject(session, level, subject)
-    template = the_template(session, template_id) if template_id is not None else None
-    if template is not None and template.domain_id != domain_id:
-        raise ConflictError(
-            f"the template {shown(template.name)} belongs to the domain {shown(template.domain_id)}, not to {shown(domain_id)}"
-        )
+    template = the_template(session, template_id, domain_id) if template_id is not None else None
     use = session.get(AclTemplateUse, (level, type_, id_))
     if template is None:
         remove(session, [use] if use is not None else [])
@@ -236,12 +232,7 @@ def map_folder(session: Session, folder: ObjectKey, storage: ObjectKey | None) -
     if storage is None:
         remove(session, [present] if present is not None else [])
         return
-    domain_id = the_domain_of(session, folder)
-    home = the_domain_of(session, _checked_storage(storage))
-    if home != domain_id:
-        raise ConflictError(
-            f"{shown(str(folder))} is in the domain {shown(domain_id)}, {shown(str(storage))} in {shown(home)}"
-        )
+    the_domain_of(session, _checked_storage(storage), the_domain_of(session, folder))
     remove(session, [present] if present is not None else [])
     add(
         session,
@@ -281,12 +272,10 @@ def apply_template(
         ConflictError: the template or the collection is of another domain.
         UnknownError: there is no such template, object or collection.
     """
-    template, domain_id = the_template(session, template_id), the_domain_of(session, checked_key(key))
-    for other in (template.domain_id, the_domain_of(session, checked_key(within)) if within else domain_id):
-        if other != domain_id:
-            raise ConflictError(
-                f"{shown(str(key))} is in the domain {shown(domain_id)}, not in {shown(other)}"
-            )
+    domain_id = the_domain_of(session, checked_key(key))
+    template = the_template(session, template_id, domain_id)
+    if within is not None:
+        the_domain_of(session, checked_key(within), domain_id)
     given: list[tuple[str, Permission]] = []
     left_out: list[tuple[str, str]] = []
     for entry in _entries(session, template_id):
