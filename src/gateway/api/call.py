@@ -27,6 +27,7 @@ from gateway.facts_keeper import FactsKeeper
 from gateway.local_services import type_of
 from gateway.reasons import Reason
 from gateway.routes import Operation, Row, Target
+from models.changes import Guard
 from models.door import WriteSession
 from models.records import ObjectKey, UserRecord
 from models.store import Store
@@ -75,6 +76,12 @@ class Call:
         """Who changes, for the log of changes."""
         user, request = self.case.identity.user, f"request:{self.case.inbound.request_id}"
         return f"user:{user.id} {request}" if user is not None else request
+
+    @property
+    def guard(self) -> Guard:
+        """Whom a change of allow-lists, groups or admins must leave let in: the caller, from where it asks."""
+        identity = self.case.identity
+        return Guard(self.case.inbound.client, self.user.id, identity.application_id)
 
     @property
     def key(self) -> ObjectKey:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api import acl_content, acl_templates, acls  # noqa: F401 - they register their operations
+from gateway.api import acl_content, acl_templates, acls, groups, users  # noqa: F401 - they register their operations
 from gateway.api.call import Call
 from gateway.api.conditions import tag_of
 from gateway.api.operations import Operation, Service, told
@@ -35,7 +35,7 @@ from gateway.whole_body import read_body
 from models import changes
 from models.store import Store, StoreUnavailableError
 
-SERVICES: Final[Mapping[str, Service]] = {service.name: service for service in (acls.SERVICE,)}
+SERVICES: Final[Mapping[str, Service]] = {service.name: service for service in (acls.SERVICE, users.SERVICE)}
 """What is served here, by service."""
 THREADS: Final = 4
 """Operations of one worker at a time; others wait, bounded by the requests that may be under way (`limits.in_flight`)."""

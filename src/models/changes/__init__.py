@@ -95,7 +95,7 @@ from models.changes.tokens import (
     set_token_lifetime,
     token_digest,
 )
-from models.changes.users import UserAttributes, create_user, update_user
+from models.changes.users import UserAttributes, create_user, set_password, update_user
 from models.changes.visits import LinkError, add_recipient, prolong_visit, the_visit, visit
 from models.tables import AclMode, IntentKind, TemplateLevel
 
@@ -174,6 +174,7 @@ __all__ = [
     "set_domain_status",
     "set_entries",
     "set_external_share",
+    "set_password",
     "set_propagation_bounds",
     "set_role_model",
     "set_roles",

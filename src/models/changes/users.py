@@ -30,6 +30,7 @@ from models.changes.names import (
     shown,
 )
 from models.changes.rows import add, the_access_group, the_domain, the_user
+from models.passwords import is_hash
 from models.records import UserStatus, UserType
 from models.tables import Membership, Token, User
 
@@ -130,6 +131,26 @@ def update_user(
         if after["status"] == UserStatus.DELETED:
             _revoke_tokens(session, user)
         session.flush()
+    return user
+
+
+def set_password(session: Session, user_id: str, password: str | None) -> User:
+    """Sets the password by which a user signs in; None leaves it none.
+
+    Args:
+        session: of the write door.
+        user_id: whose.
+        password: the hash of it (`models.passwords.hashed`), made before the door was opened, since that takes long.
+
+    Raises:
+        InvalidError: it is no hash, so that no password is ever kept as it came.
+        UnknownError: there is no such user.
+    """
+    if password is not None and not is_hash(password):
+        raise InvalidError("the password is not hashed")
+    user = the_user(session, user_id)
+    user.password, user.modified = password, datetime.now(UTC)
+    session.flush()
     return user
 
 

@@ -1,0 +1,281 @@
+"""Groups, teams and role groups: who belongs together, and which roles that gives or leaves.
+
+Rules:
+
+1. Who belongs to a group is for admins to say, whatever roles others hold: it opens what the group's entries open.
+2. Who holds the role without being admin gives a group no role that they do not hold themselves, and leaves alone one that gives more.
+3. Role groups are for admins: a role group without roles narrows nothing, so that taking roles from it gives more.
+4. All kinds are listed as groups, each with its `group_type`; teams and role groups have lists of their own besides.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from gateway.api.call import Call
+from gateway.api.operations import Answer, told
+from gateway.api.users import SERVICE, UNSET, BasicUsers, Page, Text, basic_users, roles_of
+from gateway.reasons import Reason
+from models import changes, directory
+from models.records import GroupKind
+from models.tables import Group
+
+GroupType = Literal["TEAM", "ROLE_GROUP"]
+_KINDS: Final[dict[str | None, GroupKind]] = {
+    None: GroupKind.GROUP,
+    "TEAM": GroupKind.TEAM,
+    "ROLE_GROUP": GroupKind.ROLE_GROUP,
+}
+_TYPES: Final[dict[GroupKind, GroupType | None]] = {
+    GroupKind.GROUP: None,
+    GroupKind.TEAM: "TEAM",
+    GroupKind.ROLE_GROUP: "ROLE_GROUP",
+}
+
+
+class GroupDocument(msgspec.Struct):
+    """A group; `group_type` is null for one that gives roles and access alike."""
+
+    id: str
+    name: str
+    description: str
+    group_type: GroupType | None
+    roles: list[str]
+
+
+class BasicGroup(msgspec.Struct):
+    """A group's name and kind."""
+
+    id: str
+    name: str
+    description: str
+    group_type: GroupType | None
+
+
+class Groups(Page, kw_only=True):
+    """A page of groups by name."""
+
+    objects: list[GroupDocument]
+
+
+class BasicGroups(Page, kw_only=True):
+    """A page of groups' names."""
+
+    objects: list[BasicGroup]
+
+
+class GroupChange(msgspec.Struct, kw_only=True):
+    """What is to change of a group. Its kind never does."""
+
+    name: str | msgspec.UnsetType = UNSET
+    description: Text = UNSET
+    roles: list[str] | msgspec.UnsetType | None = UNSET
+    group_type: GroupType | msgspec.UnsetType | None = UNSET
+
+
+class GroupBody(GroupChange, kw_only=True):
+    """What a group is to be; roles that are not sent stay as they are."""
+
+    name: str
+
+
+class Membership(msgspec.Struct):
+    """A user in a group."""
+
+    group_id: str
+    user_id: str
+
+
+@SERVICE.operation()
+def list_groups(call: Call) -> Groups:
+    """The groups of the domain."""
+    return _listed(call, None)
+
+
+@SERVICE.operation()
+def list_teams(call: Call) -> Groups:
+    """The teams of the domain."""
+    return _listed(call, GroupKind.TEAM)
+
+
+@SERVICE.operation()
+def list_role_groups(call: Call) -> Groups:
+    """The role groups of the domain."""
+    return _listed(call, GroupKind.ROLE_GROUP)
+
+
+@SERVICE.operation()
+def list_groups_basic(call: Call) -> BasicGroups:
+    """The names of the groups of the domain."""
+    with call.read() as session:
+        page = call.cut(list(directory.list_groups(session, call.domain_id)))
+        page["objects"] = [
+            BasicGroup(group.id, group.name, group.description, _TYPES[group.kind])
+            for group in page["objects"]
+        ]
+        return msgspec.convert(page, BasicGroups)
+
+
+@SERVICE.operation(201, tagged=True)
+def create_group(call: Call, body: GroupBody) -> GroupDocument:
+    """Makes a group; a team or role group if `group_type` says so."""
+    kind = None if body.group_type is UNSET else body.group_type
+    return _made(call, body, _KINDS[kind])
+
+
+@SERVICE.operation(201, tagged=True)
+def create_team(call: Call, body: GroupBody) -> GroupDocument:
+    """Makes a team."""
+    return _made(call, body, GroupKind.TEAM)
+
+
+@SERVICE.operation(tagged=True)
+def get_group(call: Call) -> GroupDocument:
+    """A group."""
+    with call.read() as session:
+        return document_of(session, _the(session, call))
+
+
+@SERVICE.operation(tagged=True)
+def get_role_group(call: Call) -> GroupDocument:
+    """A role group."""
+    with call.read() as session:
+        return document_of(session, _the(session, call, GroupKind.ROLE_GROUP))
+
+
+@SERVICE.operation(tagged=True)
+def replace_group(call: Call, body: GroupBody) -> GroupDocument:
+    """Replaces what is sent of a group."""
+    return _changed(call, body)
+
+
+@SERVICE.operation(tagged=True)
+def change_group(call: Call, body: GroupChange) -> GroupDocument:
+    """Changes what is sent of a group."""
+    return _changed(call, body)
+
+
+@SERVICE.operation(tagged=True)
+def change_team(call: Call, body: GroupChange) -> GroupDocument:
+    """Changes what is sent of a team."""
+    return _changed(call, body, GroupKind.TEAM)
+
+
+@SERVICE.operation(204)
+def delete_group(call: Call) -> None:
+    """Removes a group with its memberships, its roles and all entries that speak of it."""
+    with call.write() as session:
+        group = _the(session, call)
+        _refuse_stronger(session, call, group)
+        call.unchanged(document_of(session, group))
+        changes.delete_group(session, group.id, guard=call.guard)
+
+
+@SERVICE.operation()
+def list_members(call: Call) -> BasicUsers:
+    """The members of a group; an addition to the documented API."""
+    with call.read() as session:
+        return basic_users(call, list(directory.list_members(session, _the(session, call).id)))
+
+
+@SERVICE.operation(201, 200)
+def add_member(call: Call) -> Answer[Membership]:
+    """Makes a user a member of a group: 201, or 200 where it is one already."""
+    call.admins_only("who belongs to a group")
+    group_id, user_id = call.parameter("group_id"), call.parameter("user_id")
+    with call.write() as session:
+        _the(session, call)
+        changes.the_user(session, user_id, call.domain_id)
+        is_new = changes.add_member(session, group_id, user_id, guard=call.guard)
+    return Answer(Membership(group_id, user_id), 201 if is_new else 200)
+
+
+@SERVICE.operation()
+def remove_member(call: Call) -> dict[str, Any]:
+    """Takes a user out of a group."""
+    call.admins_only("who belongs to a group")
+    group_id, user_id = call.parameter("group_id"), call.parameter("user_id")
+    with call.write() as session:
+        _the(session, call)
+        changes.the_user(session, user_id, call.domain_id)
+        if not changes.remove_member(session, group_id, user_id, guard=call.guard):
+            raise told(Reason.NOT_FOUND, "the user is not in this group")
+    return {}
+
+
+def document_of(session: Session, group: Group) -> GroupDocument:
+    """Returns a group as it is told."""
+    roles = list(directory.list_roles(session, group.id))
+    return GroupDocument(group.id, group.name, group.description, _TYPES[group.kind], roles)
+
+
+def _listed(call: Call, kind: GroupKind | None) -> Groups:
+    with call.read() as session:
+        found = directory.list_groups(session, call.domain_id)
+        page = call.cut([group for group in found if kind is None or group.kind is kind])
+        page["objects"] = [document_of(session, group) for group in page["objects"]]
+        return msgspec.convert(page, Groups)
+
+
+def _made(call: Call, body: GroupBody, kind: GroupKind) -> GroupDocument:
+    if kind is GroupKind.ROLE_GROUP:
+        call.admins_only("a role group")
+    description = body.description if isinstance(body.description, str) else ""
+    with call.write() as session:
+        group = changes.create_group(session, call.domain_id, body.name, kind=kind, description=description)
+        _set_roles(session, call, group, body)
+        return document_of(session, group)
+
+
+def _changed(call: Call, body: GroupChange, kind: GroupKind | None = None) -> GroupDocument:
+    with call.write() as session:
+        group = _the(session, call, kind)
+        before = document_of(session, group)
+        call.unchanged(before)
+        if body.group_type is not UNSET and body.group_type != before.group_type:
+            raise told(Reason.CONFLICT, "a group stays of its kind: make another")
+        _refuse_stronger(session, call, group)
+        name = None if body.name is UNSET or body.name == group.name else body.name
+        text = None if body.description is UNSET else body.description or ""
+        changes.update_group(session, group.id, name=name, description=text)
+        _set_roles(session, call, group, body)
+        return document_of(session, group)
+
+
+def _set_roles(session: Session, call: Call, group: Group, body: GroupChange) -> None:
+    if (
+        body.roles is UNSET
+        or body.roles is None
+        or sorted(set(body.roles)) == list(directory.list_roles(session, group.id))
+    ):
+        return
+    unknown = sorted(set(body.roles) - call.roles.keys())
+    if unknown:
+        raise told(Reason.BAD_VALUE, f"the catalogue has no role `{unknown[0][:64]}`")
+    _refuse_more(session, call, set(body.roles))
+    changes.set_roles(session, group.id, body.roles)
+
+
+def _refuse_stronger(session: Session, call: Call, group: Group) -> None:
+    """Refuses who is no admin to change a group that gives more than they hold (rules 2 and 3)."""
+    if call.is_admin:
+        return
+    if group.kind is GroupKind.ROLE_GROUP:
+        call.admins_only("a role group")
+    _refuse_more(session, call, set(directory.list_roles(session, group.id)))
+
+
+def _refuse_more(session: Session, call: Call, roles: set[str]) -> None:
+    if call.is_admin:
+        return
+    more = sorted(roles.difference(roles_of(session, call, changes.the_user(session, call.user.id))))
+    if more:
+        raise told(Reason.ROLE, f"you do not hold `{more[0]}` yourself: an admin gives it")
+
+
+def _the(session: Session, call: Call, kind: GroupKind | None = None) -> Group:
+    group = changes.the_group(session, call.parameter("group_id"), call.domain_id)
+    if kind is not None and group.kind is not kind:
+        raise changes.UnknownError(f"there is no {kind.value.lower().replace('_', ' ')} with this id")
+    return group
