@@ -123,7 +123,7 @@ class Worker:
             if settings.services.local:
                 from gateway.api.desk import Desk  # costs those nothing who have none
 
-                self.desk = Desk(self.store, self.facts)
+                self.desk = Desk(self.store, self.facts, self.rates)
                 stack.callback(self.desk.close)
             self.upstreams = {}
             for name, upstream in settings.upstream_settings().items():

@@ -10,20 +10,22 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.orm import Session
 
+from gateway.api.attempts import Attempt, Attempts
 from gateway.api.conditions import may_change, tag_of
 from gateway.api.paging import MAX_SIZE, Page
-from gateway.authorize import Authorizer
+from gateway.authorize import Authorizer, Verdict
 from gateway.case import Case
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
+from gateway.identity import Identity, Proof
 from gateway.local_services import type_of
 from gateway.reasons import Reason
 from gateway.routes import Operation, Row, Target
@@ -43,10 +45,11 @@ class Call:
         roles: the catalogue of roles of the bundle that judged it.
     """
 
-    def __init__(self, case: Case, store: Store, facts: FactsKeeper, loop: asyncio.AbstractEventLoop) -> None:
-        """Takes the judged request, and the loop on which facts are kept."""
+    def __init__(self, case: Case, store: Store, facts: FactsKeeper, attempts: Attempts) -> None:
+        """Takes the judged request; made on the loop on which facts are kept."""
         self.case = case
-        self._store, self._facts, self._loop = store, facts, loop
+        self._store, self._facts, self._attempts = store, facts, attempts
+        self._loop = asyncio.get_running_loop()
         self.roles = case.bundle.role_floor
 
     @property
@@ -148,22 +151,52 @@ class Call:
             raise GatewayError(Reason.PRECONDITION, "the entity tag is not the current one")
 
     def may(self, action: str, key: ObjectKey, *roles: str) -> bool:
-        """Tells whether the policy lets the caller do something with an object, as a row that demands `roles` would ask (rule 2)."""
-        return asyncio.run_coroutine_threadsafe(self._may(action, key, roles), self._loop).result()
+        """Tells whether the policy lets the caller do something with an object, as a row that demands `roles` would ask (rule 2).
 
-    async def _may(self, action: str, key: ObjectKey, roles: tuple[str, ...]) -> bool:
+        A question that demands no role is about the caller, and not about what the token is good for.
+        """
+        identity = self.case.identity
+        return self._judged(
+            lambda: identity if roles else _unscoped(identity), Target(action, key), roles
+        ).allowed
+
+    def refuse_unless_in(self, action: str) -> None:
+        """Refuses who may not do `action` in a domain of their own, whatever the token is good for; for rows that are open to all.
+
+        Raises:
+            GatewayError: nobody asks (SIGNED_IN), or what the policy says.
+        """
+        identity = self.case.identity
+        if identity.is_anonymous:
+            raise GatewayError(Reason.SIGNED_IN)
+        verdict = self._judged(lambda: _unscoped(identity), Target(action), ())
+        if not verdict.allowed:
+            raise GatewayError(verdict.deciding.decision.refusal, verdict.deciding.decision.detail)
+
+    def lets_in(self, user_id: str) -> bool:
+        """Tells whether the policy would let a user read in its domain, coming from where the caller comes from."""
+
+        def identity() -> Identity:
+            user = self._facts.get(f"user:{user_id}")
+            return Identity(user if isinstance(user, UserRecord) else None, Proof.NONE)
+
+        return self._judged(identity, Target("read"), ()).allowed
+
+    def attempt(self, email: str) -> AbstractContextManager[Attempt]:
+        """Lets a password be tried, within bounds (`gateway.api.attempts`)."""
+        return self._attempts.attempt(email, self.case.inbound.client)
+
+    def _judged(self, who: Callable[[], Identity], target: Target, roles: tuple[str, ...]) -> Verdict:
         case = self.case
         asked = case.decided.row
         row = Row(asked.place, asked.methods, asked.template, asked.upstream, roles=roles)
-        operation = Operation(row, (Target(action, key),), {})
-        # a question that demands no role is about the caller and not about what the token is for
-        identity = case.identity if roles else msgspec.structs.replace(case.identity, scope=None)
+        operation = Operation(row, (target,), {})
 
-        def question() -> bool:
+        def question() -> Verdict:
             authorizer = Authorizer(case.bundle.policy, self._facts, case.bundle.role_floor)
-            return authorizer.judge(identity, operation, case.inbound.client, datetime.now(UTC)).allowed
+            return authorizer.judge(who(), operation, case.inbound.client, datetime.now(UTC))
 
-        return await self._facts.ask(question)
+        return asyncio.run_coroutine_threadsafe(self._facts.ask(question), self._loop).result()
 
     def admins_only(self, what: str) -> None:
         """Refuses who is no admin.
@@ -173,3 +206,7 @@ class Call:
         """
         if not self.is_admin:
             raise GatewayError(Reason.ROLE, f"{what} is for admins, by a token without a scope")
+
+
+def _unscoped(identity: Identity) -> Identity:
+    return msgspec.structs.replace(identity, scope=None)

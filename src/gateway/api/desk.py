@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api import acl_content, acl_templates, acls, groups, users  # noqa: F401 - they register their operations
+from gateway.api import acl_content, acl_templates, acls, applications, groups, tokens, users  # noqa: F401 - they register their operations
+from gateway.api.attempts import Attempts
 from gateway.api.call import Call
 from gateway.api.conditions import tag_of
 from gateway.api.operations import Operation, Service, told
@@ -29,13 +30,16 @@ from gateway.case import Case
 from gateway.downstream import Turn
 from gateway.errors import GatewayError
 from gateway.facts_keeper import FactsKeeper
+from gateway.limits import Rates
 from gateway.local_services import LOCAL
 from gateway.reasons import Reason
 from gateway.whole_body import read_body
 from models import changes
 from models.store import Store, StoreUnavailableError
 
-SERVICES: Final[Mapping[str, Service]] = {service.name: service for service in (acls.SERVICE, users.SERVICE)}
+SERVICES: Final[Mapping[str, Service]] = {
+    service.name: service for service in (acls.SERVICE, tokens.SERVICE, users.SERVICE)
+}
 """What is served here, by service."""
 THREADS: Final = 4
 """Operations of one worker at a time; others wait, bounded by the requests that may be under way (`limits.in_flight`)."""
@@ -50,9 +54,10 @@ _NO_CONTENT: Final = 204
 class Desk:
     """Answers for one worker."""
 
-    def __init__(self, store: Store, facts: FactsKeeper) -> None:
-        """Takes what is stored and what is known of it."""
+    def __init__(self, store: Store, facts: FactsKeeper, rates: Rates | None) -> None:
+        """Takes what is stored, what is known of it, and how often somebody may guess; made on the loop."""
         self._store, self._facts = store, facts
+        self._attempts = Attempts(rates, asyncio.get_running_loop())
         self._threads = ThreadPoolExecutor(THREADS, "mediagate-api")
 
     def close(self) -> None:
@@ -73,10 +78,9 @@ class Desk:
         body = b"" if reads else await read_body(turn.receive, MAX_BODY)
         if body and not _is_json(inbound.fields.get(b"content-type", b"")):
             raise GatewayError(Reason.BAD_BODY, "the content is not application/json")
-        loop = asyncio.get_running_loop()
-        call = Call(case, self._store, self._facts, loop)
-        work = partial(_run, operation, call, body)
-        status, document = await asyncio.shield(loop.run_in_executor(self._threads, work))
+        work = partial(_run, operation, Call(case, self._store, self._facts, self._attempts), body)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        status, document = await asyncio.shield(running)
         await _send(turn, operation, case, status, document)
 
 

@@ -6,7 +6,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 | file | what it changes |
 |---|---|
 | domains, users, groups, members | who there is, in which groups, and which roles these give or leave |
-| tokens | applications, and the credentials that users have for them |
+| applications, tokens | programs, and the credentials that users have for them |
 | shares, share_terms, visits | what users share with visitors, what a domain says of that, and the links by which visitors come |
 | support | credentials of support, and which domains let it in |
 | objects, owners, placements | what there is, whose it is, and in which collections it stands |
@@ -19,6 +19,7 @@ message says what to do; what it was asked to do is then not done, not even in p
 """
 
 from models.changes.acl import check_principal, grant, parse_principal, revoke
+from models.changes.applications import create_application, delete_application, update_application
 from models.changes.bulk import Terms, set_entries
 from models.changes.domains import create_domain, set_domain_status, set_external_share, set_role_model
 from models.changes.effects import (
@@ -88,7 +89,6 @@ from models.changes.templates import (
     take_from_template,
 )
 from models.changes.tokens import (
-    create_application,
     issue_token,
     revoke_token,
     rotate_token,
@@ -138,6 +138,7 @@ __all__ = [
     "create_share",
     "create_template",
     "create_user",
+    "delete_application",
     "delete_group",
     "delete_object",
     "delete_template",
@@ -197,6 +198,7 @@ __all__ = [
     "token_digest",
     "transfer_objects",
     "unplace",
+    "update_application",
     "update_group",
     "update_share",
     "update_user",

@@ -19,13 +19,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError, InvalidError
-from models.changes.names import checked_id, checked_name, checked_word, new_id, shown
+from models.changes.names import checked_word, new_id, shown
 from models.changes.rows import add, the_application, the_domain, the_present_user, the_token
-from models.tables import Application, Token
+from models.tables import Token
 
 TOKEN_PREFIX = "mg_"  # noqa: S105 - not a secret: by it secret scanners know a leaked token
 TOKEN_BYTES = 32
@@ -35,27 +34,6 @@ MAX_OVERLAP: Final = timedelta(days=30)
 """For how long a token that was replaced may stay valid."""
 MAX_LIFETIME: Final = timedelta(days=5 * 366)
 """For how long a domain may let tokens last."""
-
-
-def create_application(session: Session, domain_id: str, name: str, *, id_: str | None = None) -> Application:
-    """Makes an application: what a user's tokens are issued for.
-
-    Raises:
-        ConflictError: the name or id is taken.
-        InvalidError: the name or id has a form that is not allowed.
-        UnknownError: there is no such domain.
-    """
-    the_domain(session, domain_id)
-    checked_name(name, "application")
-    taken = select(Application.id).where(Application.domain_id == domain_id, Application.name == name)
-    if session.scalar(taken):
-        raise ConflictError(
-            f"there is an application {shown(name)} in this domain already: choose another name"
-        )
-    id_ = checked_id(id_ or new_id(), "application")
-    if session.get(Application, id_):
-        raise ConflictError(f"there is an application with id {shown(id_)} already: choose another id")
-    return add(session, Application(id=id_, domain_id=domain_id, name=name))
 
 
 def issue_token(

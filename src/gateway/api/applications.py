@@ -1,0 +1,130 @@
+"""Applications: the programs that users' tokens are issued for."""
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from gateway.api.call import Call
+from gateway.api.tokens import SERVICE
+from gateway.api.users import UNSET, Page, Text
+from models import changes, directory
+from models.tables import Application
+
+
+class ApplicationDocument(msgspec.Struct):
+    """An application; `default_user_id` is the user whose tokens it is given."""
+
+    id: str
+    name: str
+    description: str
+    url: str
+    default_user_id: str | None
+    system_domain_id: str
+
+
+class Applications(Page, kw_only=True):
+    """A page of applications by name."""
+
+    objects: list[ApplicationDocument]
+
+
+class ApplicationChange(msgspec.Struct, kw_only=True):
+    """What is to change of an application."""
+
+    name: str | msgspec.UnsetType = UNSET
+    description: Text = UNSET
+    url: Text = UNSET
+    default_user_id: Text = UNSET
+
+
+class ApplicationBody(ApplicationChange, kw_only=True):
+    """What an application is to be; what is not sent stays as it is."""
+
+    name: str
+
+
+@SERVICE.operation()
+def list_applications(call: Call) -> Applications:
+    """The applications of the domain."""
+    with call.read() as session:
+        page = call.cut(list(directory.list_applications(session, call.domain_id)))
+        page["objects"] = [document_of(application) for application in page["objects"]]
+        return msgspec.convert(page, Applications)
+
+
+@SERVICE.operation(201, tagged=True)
+def create_application(call: Call, body: ApplicationBody) -> ApplicationDocument:
+    """Makes an application."""
+    with call.write() as session:
+        made = changes.create_application(
+            session,
+            call.domain_id,
+            body.name,
+            description=_text(body.description, ""),
+            url=_text(body.url, ""),
+            user_id=None if isinstance(body.default_user_id, msgspec.UnsetType) else body.default_user_id,
+        )
+        return document_of(made)
+
+
+@SERVICE.operation(tagged=True)
+def get_application(call: Call) -> ApplicationDocument:
+    """An application."""
+    with call.read() as session:
+        return document_of(_the(session, call))
+
+
+@SERVICE.operation(tagged=True)
+def replace_application(call: Call, body: ApplicationBody) -> ApplicationDocument:
+    """Replaces what is sent of an application."""
+    return _changed(call, body)
+
+
+@SERVICE.operation(tagged=True)
+def change_application(call: Call, body: ApplicationChange) -> ApplicationDocument:
+    """Changes what is sent of an application."""
+    return _changed(call, body)
+
+
+@SERVICE.operation(204)
+def delete_application(call: Call) -> None:
+    """Removes an application; its tokens end."""
+    with call.write() as session:
+        application = _the(session, call)
+        call.unchanged(document_of(application))
+        changes.delete_application(session, application.id)
+
+
+def document_of(application: Application) -> ApplicationDocument:
+    """Returns an application as it is told."""
+    return ApplicationDocument(
+        application.id,
+        application.name,
+        application.description,
+        application.url,
+        application.user_id,
+        application.domain_id,
+    )
+
+
+def _changed(call: Call, body: ApplicationChange) -> ApplicationDocument:
+    with call.write() as session:
+        application = _the(session, call)
+        call.unchanged(document_of(application))
+        user = body.default_user_id
+        changed = changes.update_application(
+            session,
+            application.id,
+            name=_text(body.name, application.name),
+            description=_text(body.description, application.description),
+            url=_text(body.url, application.url),
+            user_id=application.user_id if isinstance(user, msgspec.UnsetType) else user,
+        )
+        return document_of(changed)
+
+
+def _text(said: Text, present: str) -> str:
+    return present if isinstance(said, msgspec.UnsetType) else said or ""
+
+
+def _the(session: Session, call: Call) -> Application:
+    return changes.the_application(session, call.parameter("app_id"), call.domain_id)
