@@ -90,7 +90,7 @@ def change_application(call: Call, body: ApplicationChange) -> ApplicationDocume
     return _changed(call, body)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_application(call: Call) -> None:
     """Removes an application; its tokens end."""
     with call.write() as session:
