@@ -20,6 +20,8 @@ from gateway.routes import Row
 from gateway.routes.templates import Parameter
 
 Document = dict[str, Any]
+SEGMENT: Final = "^[A-Za-z0-9_-]{1,128}$"
+"""What is sure to pass as an id in a path; what else passes depends on the form of ids (`docs/routes.md`)."""
 REFERENCE: Final = "#/components/schemas/{name}"
 _READING: Final = frozenset(("GET", "HEAD"))
 _OBJECT_TYPE: Final = "object_type"
@@ -146,7 +148,7 @@ def _path_parameters(row: Row, types: list[str]) -> Iterator[Document]:
                 "name": part.name,
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string", "minLength": 1},
+                "schema": {"type": "string", "pattern": SEGMENT},
             }
     if types:
         schema = {"type": "string", "enum": types}
