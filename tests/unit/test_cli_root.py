@@ -72,7 +72,7 @@ SUBCOMMANDS = [
     ("group", "leave"), ("token", "create"), ("token", "revoke"), ("collection", "add"), ("collection", "put"),
     ("collection", "take"), ("object", "add"), ("object", "owner"), ("object", "remove"), ("object", "settle"),
     ("allow-ip", "add"), ("allow-ip", "remove"), ("policy", "check"), ("policy", "publish"), ("policy", "fetch"),
-    ("domain", "add"), ("domain", "set"), ("identity-key",), ("selftest",), ("acl", "set"), ("acl", "apply"), ("grant",), ("revoke",), ("explain",), ("init",), ("serve",),
+    ("domain", "add"), ("domain", "set"), ("identity-key",), ("api",), ("selftest",), ("acl", "set"), ("acl", "apply"), ("grant",), ("revoke",), ("explain",), ("init",), ("serve",),
     ("upgrade",),
 ]  # fmt: skip
 

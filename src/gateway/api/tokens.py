@@ -141,7 +141,7 @@ def get_own_token(call: Call) -> TokenDocument:
 
 @SERVICE.operation(201, needs_body=False)
 def issue_token(call: Call, query: TokenQuery, body: TokenBody | None = None) -> NewTokenDocument:
-    """Makes another token of the caller, for the same application; the one by which it is asked for stays (rule 1)."""
+    """Makes another token of the caller, for the same application; the one by which it is asked for stays."""
     call.refuse_unless_in("write")
     wanted = body.scope if body is not None else None
     with call.write() as session:
@@ -209,7 +209,7 @@ def list_tokens(call: Call) -> Tokens:
 
 @SERVICE.operation(201)
 def issue_application_token(call: Call, query: TokenQuery) -> NewTokenDocument:
-    """Makes a token of an application's own user (rule 2)."""
+    """Makes a token of an application's own user."""
     with call.write() as session:
         application = changes.the_application(session, call.parameter("app_id"), call.domain_id)
         if application.user_id is None:
@@ -264,7 +264,7 @@ def _own(session: Session, call: Call) -> Token:
 
 
 def _the(session: Session, call: Call) -> Token:
-    """Returns the token that the path names, if the caller may see it; else it is not there (rule 2)."""
+    """Returns the token that the path names, if the caller may see it; else it is not there."""
     unknown = changes.UnknownError("there is no such token of yours")
     try:
         token = changes.the_token(session, call.parameter("token_id"))
@@ -280,7 +280,7 @@ def _the(session: Session, call: Call) -> Token:
 
 
 def _within(own: list[str] | None, wanted: list[str] | None) -> list[str] | None:
-    """Returns the scope of a new token (rule 1)."""
+    """Returns the scope of a new token."""
     if own is None or wanted is None:
         return wanted if own is None else own
     more = sorted(set(wanted) - set(own))

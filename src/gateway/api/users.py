@@ -151,9 +151,9 @@ _OWN: Final = {
     "hide_phone": "hide_phone",
     "metadata": "user_metadata",
 }
-"""Fields that users change about themselves → attributes of the model (rule 3)."""
+"""Fields that users change about themselves → attributes of the model."""
 _POWERFUL: Final = {"type": "type", "status": "status", "is_admin": "is_admin", "description": "description"}
-"""Fields that are for admins → attributes of the model (rule 1)."""
+"""Fields that are for admins → attributes of the model."""
 _FIXED: Final = ("id", "is_super_admin", "is_super_admin_light", "system_domain_id", "system_domains")
 """Fields that nobody changes here."""
 _EMPTY: Final[dict[str, Any]] = {
@@ -248,13 +248,13 @@ def get_current(call: Call) -> UserDocument:
 
 @SERVICE.operation(tagged=True)
 def replace_current(call: Call, body: UserChange) -> UserDocument:
-    """Replaces what is sent of the caller (rule 3)."""
+    """Replaces what is sent of the caller."""
     return _changed(call, call.user.id, body, own=True)
 
 
 @SERVICE.operation(tagged=True)
 def change_current(call: Call, body: UserChange) -> UserDocument:
-    """Changes what is sent of the caller (rule 3)."""
+    """Changes what is sent of the caller."""
     return _changed(call, call.user.id, body, own=True)
 
 
@@ -410,7 +410,7 @@ def _refuse_power(names: list[str]) -> None:
 
 
 def _refuse_stronger(call: Call, user: User) -> None:
-    """Refuses what would be done to somebody more powerful than the caller (rule 2)."""
+    """Refuses what would be done to somebody more powerful than the caller."""
     if user.is_admin:
         raise told(Reason.ROLE, "this user is an admin: an admin changes it")
     _refuse_above(call, user.type)
@@ -422,7 +422,7 @@ def _refuse_above(call: Call, type_: UserType) -> None:
 
 
 def _check_old(call: Call, old: str | None) -> None:
-    """Compares the old password, off the write door: it takes tens of milliseconds (rule 3)."""
+    """Compares the old password, off the write door: it takes tens of milliseconds."""
     with call.read() as session:
         kept = changes.the_user(session, call.user.id).password
     if kept is not None and not fits(kept, old or ""):
@@ -437,7 +437,7 @@ def _hashed(password: str | None) -> str | None:
 
 
 def _shown(user: User, call: Call, name: str) -> str | None:
-    """Returns an e-mail or phone; None where it is hidden from the caller (rule 4)."""
+    """Returns an e-mail or phone; None where it is hidden from the caller."""
     hidden = user.hide_email if name == "email" else user.hide_phone
     value = user.email if name == "email" else user.phone
     return None if hidden and not call.is_admin and user.id != call.user.id else value or None

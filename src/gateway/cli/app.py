@@ -35,6 +35,7 @@ class Mediagate(Root):
         "history": Noun("gateway.cli.history", "Who changed what and when."),
         "allow-ip": Noun("gateway.cli.networks", "Allow-lists of addresses and networks."),
         "client-ip": Noun("gateway.cli.client_ip", "Which client address would be believed."),
+        "api": Noun("gateway.cli.api", "Describe what the gateway answers itself (OpenAPI)."),
         "identity-key": Noun("gateway.cli.identity_key", "Make a key that signs identity tokens."),
         "selftest": Noun("gateway.cli.selftest", "Fire known bypasses at a live deployment."),
         "policy": Noun("gateway.cli.policy", "Check Polar files, roles, route maps and scenarios."),
