@@ -23,7 +23,10 @@ def upgrade() -> None:
     op.add_column("acl_jobs", sa.Column("left_out", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("applications", sa.Column("description", TEXT, nullable=False, server_default=""))
     op.add_column("applications", sa.Column("url", TEXT, nullable=False, server_default=""))
-    with op.batch_alter_table("applications") as applications:
-        applications.add_column(sa.Column("user_id", TEXT, nullable=True))
-        applications.create_foreign_key("fk_applications_user_id", "users", ["user_id"], ["id"])
+    collation = ' COLLATE "C"' if op.get_bind().dialect.name == "postgresql" else ""
+    # by hand: elsewhere a reference is added by copying the table, which SQLite does not take while tokens refer to it
+    op.execute(
+        f"ALTER TABLE applications ADD COLUMN user_id TEXT{collation} "
+        "CONSTRAINT fk_applications_user_id REFERENCES users (id)"
+    )
     op.create_index("ix_applications_user_id", "applications", ["user_id"])
