@@ -13,7 +13,7 @@ from gateway.api.share_tokens import LENT
 from gateway.link_desk import GUESSES
 from management import APPLICATION, CLIP, OTHER, READER, House
 from models import changes
-from models.records import Right
+from models.records import Right, UserStatus
 from models.tables import ShareRecipient
 
 TOKEN = f"{API}/shares/auth/token/"
@@ -114,7 +114,7 @@ def test_a_visit_is_looked_at_made_longer_and_ended_by_its_token(house: House) -
 def test_only_a_visitors_token_is_a_visit(house: House) -> None:
     """A user's, a token of nobody, none and two are refused, and a user's token stays as it is."""
     mine = house.tokens["editor"]
-    tries = (
+    tries: tuple[tuple[dict[str, str], int], ...] = (
         ({}, 401),
         ({"App_ID": "player"}, 401),
         ({"Share_Auth_Token": mine}, 401),
@@ -166,13 +166,13 @@ def test_a_visit_ends_with_what_its_sharer_may(house: House) -> None:
     visitor = visiting(house, share["url"])
     assert house.ask(None, "GET", f"/assets/{CLIP}/", **visitor).status_code == 502
     with house.store.write("test") as commit:
-        changes.update_user(commit.session, READER, status="BLOCKED")
+        changes.update_user(commit.session, READER, status=UserStatus.BLOCKED)
     try:
         assert house.ask(None, "GET", f"/assets/{CLIP}/", **visitor).status_code == 403
         assert house.ask(None, "GET", f"{ASSETS}{share['id']}/", **visitor).status_code == 403
     finally:
         with house.store.write("test") as commit:
-            changes.update_user(commit.session, READER, status="ACTIVE")
+            changes.update_user(commit.session, READER, status=UserStatus.ACTIVE)
 
 
 def test_a_sign_in_takes_a_link_in_a_json_body_alone(house: House) -> None:

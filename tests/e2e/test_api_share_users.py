@@ -1,7 +1,6 @@
 """Share users over the management API: the links to a share, made, shown, readdressed and taken back."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +35,7 @@ def row(house: House, share_id: str) -> Share | None:
 def test_a_share_is_made_and_shown_with_the_documented_fields(house: House) -> None:
     """What is told is what was said; links are told once, and kept as digests."""
     end = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
-    said = {
+    said: dict[str, Any] = {
         "title": "Dailies",
         "expires": end.isoformat(),
         "password": "correct horse",
@@ -203,7 +202,7 @@ def test_letting_visitors_upload_needs_a_role_of_its_own(house: House) -> None:
 
 def test_a_body_says_nothing_of_whose_the_share_is(house: House) -> None:
     """Owner, domain, object, id and counts in a body are passed over, when a share is made and when it is changed."""
-    forged = {
+    forged: dict[str, Any] = {
         "id": "mine",
         "owner_id": ADMIN,
         "object_id": OTHER,

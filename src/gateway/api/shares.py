@@ -170,8 +170,7 @@ def the_share(session: Session, call: Call, *, is_manager: bool | None = None) -
     """
     share_id, visitor = call.parameter("share_id"), call.case.identity.share
     domain_id = visitor.domain_id if visitor is not None else call.domain_id
-    changes.the_share(session, share_id, domain_id)
-    share = changes.the_share_of(session, call.key, share_id)
+    share = changes.the_share_of(session, call.key, share_id, domain_id)
     if visitor is not None:
         is_shown = visitor.id == share.id
     else:

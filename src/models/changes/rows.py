@@ -98,9 +98,9 @@ def the_share(session: Session, share_id: str, domain_id: str | None = None) -> 
     return _within(_the(session, Share, share_id, "share"), domain_id, "share")
 
 
-def the_share_of(session: Session, key: ObjectKey, share_id: str) -> Share:
-    """Returns the share with this id, of this object; raises UnknownError, word for word for one that is of another object."""
-    share = the_share(session, share_id)
+def the_share_of(session: Session, key: ObjectKey, share_id: str, domain_id: str) -> Share:
+    """Returns the share with this id, of this object and domain; raises as `the_share`, word for word for one that is of another object."""
+    share = the_share(session, share_id, domain_id)
     if share.key != key:
         raise UnknownError(unknown_share(share_id))
     return share
