@@ -9,5 +9,11 @@ A request comes here judged and audited, as it would go on to a backend; what an
 | `call` | what an operation gets: who asks, what was said, the store, the policy |
 | `conditions` | entity tags, and whether a change may go on by its `If-Match` |
 | `paging` | which page of a list is asked for, and the envelope that it comes in |
+| `attempts` | how often and how many at once passwords are tried |
+| `services` | all operations, by service |
+| `openapi` | the description of all of it |
 | `acls`, `acl_templates`, `acl_content` | the operations of the service `acls` |
+| `users`, `groups` | those of `users` |
+| `applications`, `tokens` | those of `auth` |
+| `own` | those of our own API below the management prefix |
 """

@@ -114,7 +114,7 @@ def change_template(call: Call, body: TemplateChange) -> Template:
     return _changed(call, body.name, body.entries)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_template(call: Call) -> None:
     """Removes a template; what it has given stays."""
     with call.write() as session:

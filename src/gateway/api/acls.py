@@ -260,7 +260,7 @@ def put_user_entry(call: Call, body: EntryBody) -> Answer[UserEntryOf]:
     return _put(call, PrincipalKind.USER, body, UserEntryOf)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_user_entry(call: Call) -> None:
     """Removes a user's entries from an object."""
     _delete(call, PrincipalKind.USER, UserEntryOf)
@@ -288,7 +288,7 @@ def put_group_entry(call: Call, body: EntryBody) -> Answer[GroupEntryOf]:
     return _put(call, PrincipalKind.GROUP, body, GroupEntryOf)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_group_entry(call: Call) -> None:
     """Removes a group's entries from an object."""
     _delete(call, PrincipalKind.GROUP, GroupEntryOf)
@@ -332,7 +332,7 @@ def put_share_entry(call: Call, body: EntryBody) -> Answer[ShareEntry]:
     return Answer(_put(call, PrincipalKind.SHARE, body, ShareEntry).document, 200)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_share_entry(call: Call) -> None:
     """Removes the entries of a share from an object."""
     _delete(call, PrincipalKind.SHARE, ShareEntry)

@@ -1,4 +1,7 @@
-"""Applications: the programs that users' tokens are issued for."""
+"""Applications: the programs that users' tokens are issued for.
+
+Who is no admin names as the user of an application nobody but themselves: its tokens are that user's whole power.
+"""
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -54,6 +57,8 @@ def list_applications(call: Call) -> Applications:
 @SERVICE.operation(201, tagged=True)
 def create_application(call: Call, body: ApplicationBody) -> ApplicationDocument:
     """Makes an application."""
+    user = None if isinstance(body.default_user_id, msgspec.UnsetType) else body.default_user_id
+    _refuse_other(call, user)
     with call.write() as session:
         made = changes.create_application(
             session,
@@ -61,7 +66,7 @@ def create_application(call: Call, body: ApplicationBody) -> ApplicationDocument
             body.name,
             description=_text(body.description, ""),
             url=_text(body.url, ""),
-            user_id=None if isinstance(body.default_user_id, msgspec.UnsetType) else body.default_user_id,
+            user_id=user,
         )
         return document_of(made)
 
@@ -85,7 +90,7 @@ def change_application(call: Call, body: ApplicationChange) -> ApplicationDocume
     return _changed(call, body)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_application(call: Call) -> None:
     """Removes an application; its tokens end."""
     with call.write() as session:
@@ -110,16 +115,27 @@ def _changed(call: Call, body: ApplicationChange) -> ApplicationDocument:
     with call.write() as session:
         application = _the(session, call)
         call.unchanged(document_of(application))
-        user = body.default_user_id
+        user = (
+            application.user_id
+            if isinstance(body.default_user_id, msgspec.UnsetType)
+            else body.default_user_id
+        )
+        if user != application.user_id:
+            _refuse_other(call, user)
         changed = changes.update_application(
             session,
             application.id,
             name=_text(body.name, application.name),
             description=_text(body.description, application.description),
             url=_text(body.url, application.url),
-            user_id=application.user_id if isinstance(user, msgspec.UnsetType) else user,
+            user_id=user,
         )
         return document_of(changed)
+
+
+def _refuse_other(call: Call, user_id: str | None) -> None:
+    if user_id not in (None, call.user.id):
+        call.admins_only("an application of another user")
 
 
 def _text(said: Text, present: str) -> str:

@@ -29,10 +29,10 @@ from gateway.identity import Identity, Proof
 from gateway.local_services import type_of
 from gateway.reasons import Reason
 from gateway.reception import Reception
-from gateway.routes import Operation, Row, Target
+from gateway.routes import ObjectForm, Operation, Row, Target
 from models.changes import Guard
 from models.door import WriteSession
-from models.records import ObjectKey, UserRecord
+from models.records import ObjectKey, UserRecord, is_word
 from models.store import Store
 
 T = TypeVar("T")
@@ -110,9 +110,11 @@ class Call:
             GatewayError: BAD_VALUE, since it can be no object's.
         """
         type_ = type_of(documented)
-        form = self.case.bundle.routes.forms.get(type_)
+        if not is_word(type_):
+            raise GatewayError(Reason.BAD_VALUE, "this is no type of object")
+        form = self.case.bundle.routes.forms.get(type_) or ObjectForm(type_)
         try:
-            return form.of_text(id_) if form is not None else ObjectKey(type_, id_)
+            return form.of_text(id_)
         except ValueError as error:
             raise GatewayError(Reason.BAD_VALUE, f"`{type_}`: {error}") from error
 

@@ -13,7 +13,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -21,22 +21,11 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api import (  # noqa: F401 - they register their operations
-    acl_content,
-    acl_templates,
-    acls,
-    applications,
-    groups,
-    share_tokens,
-    share_users,
-    shares,
-    tokens,
-    users,
-)
 from gateway.api.attempts import Attempts
 from gateway.api.call import Call
 from gateway.api.conditions import tag_of
-from gateway.api.operations import Operation, Service, told
+from gateway.api.operations import Operation, told
+from gateway.api.services import SERVICES
 from gateway.caching import VARY
 from gateway.case import Case
 from gateway.downstream import Turn
@@ -50,10 +39,6 @@ from gateway.whole_body import read_body
 from models import changes
 from models.store import Store, StoreUnavailableError
 
-SERVICES: Final[Mapping[str, Service]] = {
-    service.name: service for service in (acls.SERVICE, shares.SERVICE, tokens.SERVICE, users.SERVICE)
-}
-"""What is served here, by service."""
 THREADS: Final = 4
 """Operations of one worker at a time; others wait, bounded by the requests that may be under way (`limits.in_flight`)."""
 MAX_BODY: Final = 1_048_576

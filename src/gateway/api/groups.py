@@ -8,14 +8,15 @@ Rules:
 4. All kinds are listed as groups, each with its `group_type`; teams and role groups have lists of their own besides.
 """
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
 from gateway.api.operations import Answer, told
-from gateway.api.users import SERVICE, UNSET, BasicUsers, Page, Text, basic_users, roles_of
+from gateway.api.users import SERVICE, UNSET, BasicUsers, Page, Text, UserDocument, basic_users, roles_of
+from gateway.api.users import document_of as user_document
 from gateway.reasons import Reason
 from models import changes, directory
 from models.records import GroupKind
@@ -78,13 +79,6 @@ class GroupBody(GroupChange, kw_only=True):
     """What a group is to be; roles that are not sent stay as they are."""
 
     name: str
-
-
-class Membership(msgspec.Struct):
-    """A user in a group."""
-
-    group_id: str
-    user_id: str
 
 
 @SERVICE.operation()
@@ -162,14 +156,29 @@ def change_team(call: Call, body: GroupChange) -> GroupDocument:
     return _changed(call, body, GroupKind.TEAM)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(tagged=True)
+def get_team(call: Call) -> GroupDocument:
+    """A team."""
+    with call.read() as session:
+        return document_of(session, _the(session, call, GroupKind.TEAM))
+
+
+@SERVICE.operation(tagged=True)
+def replace_team(call: Call, body: GroupBody) -> GroupDocument:
+    """Replaces what is sent of a team."""
+    return _changed(call, body, GroupKind.TEAM)
+
+
+@SERVICE.operation(204, tagged=True)
 def delete_group(call: Call) -> None:
     """Removes a group with its memberships, its roles and all entries that speak of it."""
-    with call.write() as session:
-        group = _the(session, call)
-        _refuse_stronger(session, call, group)
-        call.unchanged(document_of(session, group))
-        changes.delete_group(session, group.id, guard=call.guard)
+    _delete(call, None)
+
+
+@SERVICE.operation(204, tagged=True)
+def delete_team(call: Call) -> None:
+    """Removes a team with its memberships and all entries that speak of it."""
+    _delete(call, GroupKind.TEAM)
 
 
 @SERVICE.operation()
@@ -180,28 +189,27 @@ def list_members(call: Call) -> BasicUsers:
 
 
 @SERVICE.operation(201, 200)
-def add_member(call: Call) -> Answer[Membership]:
+def add_member(call: Call) -> Answer[UserDocument]:
     """Makes a user a member of a group: 201, or 200 where it is one already."""
-    call.admins_only("who belongs to a group")
-    group_id, user_id = call.parameter("group_id"), call.parameter("user_id")
-    with call.write() as session:
-        _the(session, call)
-        changes.the_user(session, user_id, call.domain_id)
-        is_new = changes.add_member(session, group_id, user_id, guard=call.guard)
-    return Answer(Membership(group_id, user_id), 201 if is_new else 200)
+    return _join(call, None)
+
+
+@SERVICE.operation(201, 200)
+def add_team_member(call: Call) -> Answer[UserDocument]:
+    """Makes a user a member of a team: 201, or 200 where it is one already."""
+    return _join(call, GroupKind.TEAM)
 
 
 @SERVICE.operation()
-def remove_member(call: Call) -> dict[str, Any]:
+def remove_member(call: Call) -> UserDocument:
     """Takes a user out of a group."""
-    call.admins_only("who belongs to a group")
-    group_id, user_id = call.parameter("group_id"), call.parameter("user_id")
-    with call.write() as session:
-        _the(session, call)
-        changes.the_user(session, user_id, call.domain_id)
-        if not changes.remove_member(session, group_id, user_id, guard=call.guard):
-            raise told(Reason.NOT_FOUND, "the user is not in this group")
-    return {}
+    return _leave(call, None)
+
+
+@SERVICE.operation()
+def remove_team_member(call: Call) -> UserDocument:
+    """Takes a user out of a team."""
+    return _leave(call, GroupKind.TEAM)
 
 
 def document_of(session: Session, group: Group) -> GroupDocument:
@@ -216,6 +224,33 @@ def _listed(call: Call, kind: GroupKind | None) -> Groups:
         page = call.cut([group for group in found if kind is None or group.kind is kind])
         page["objects"] = [document_of(session, group) for group in page["objects"]]
         return msgspec.convert(page, Groups)
+
+
+def _delete(call: Call, kind: GroupKind | None) -> None:
+    with call.write() as session:
+        group = _the(session, call, kind)
+        _refuse_stronger(session, call, group)
+        call.unchanged(document_of(session, group))
+        changes.delete_group(session, group.id, guard=call.guard)
+
+
+def _join(call: Call, kind: GroupKind | None) -> Answer[UserDocument]:
+    call.admins_only("who belongs to a group")
+    with call.write() as session:
+        group = _the(session, call, kind)
+        user = changes.the_user(session, call.parameter("user_id"), call.domain_id)
+        is_new = changes.add_member(session, group.id, user.id, guard=call.guard)
+        return Answer(user_document(session, user, call), 201 if is_new else 200)
+
+
+def _leave(call: Call, kind: GroupKind | None) -> UserDocument:
+    call.admins_only("who belongs to a group")
+    with call.write() as session:
+        group = _the(session, call, kind)
+        user = changes.the_user(session, call.parameter("user_id"), call.domain_id)
+        if not changes.remove_member(session, group.id, user.id, guard=call.guard):
+            raise told(Reason.NOT_FOUND, "the user is not in this group")
+        return user_document(session, user, call)
 
 
 def _made(call: Call, body: GroupBody, kind: GroupKind) -> GroupDocument:

@@ -51,7 +51,7 @@ class Operation:
         query: the type of its query; None if it reads none.
         document: the type of what it tells; None if nothing.
         needs_body: whether a request without a body is refused.
-        tagged: whether its answer has an entity tag.
+        tagged: whether its answer has an entity tag, and if it changes something, it compares the one that it is sent.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Service:
         Args:
             statuses: those of success.
             needs_body: whether a request without a body is refused.
-            tagged: whether its answer has an entity tag.
+            tagged: whether there is an entity tag for it.
         """
 
         def register(run: F) -> F:

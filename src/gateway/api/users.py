@@ -228,7 +228,7 @@ def change_user(call: Call, body: UserChange) -> UserDocument:
     return _changed(call, call.parameter("user_id"), body)
 
 
-@SERVICE.operation(204)
+@SERVICE.operation(204, tagged=True)
 def delete_user(call: Call) -> None:
     """Makes a user DELETED; its tokens end."""
     with call.write() as session:
