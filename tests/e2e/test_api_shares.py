@@ -258,6 +258,33 @@ def test_who_manages_all_shares_sees_and_changes_them(house: House) -> None:
     assert row(house, made["id"]) is None
 
 
+def test_who_manages_the_share_of_another_gives_nothing_through_it(house: House) -> None:
+    """A link would let the manager in with the owner's rights: new links, rights and views are for the owner and admins."""
+    made = emailed(house, allow_download=True)
+    path = f"{ASSETS}{made['id']}/"
+    user = f"{path}users/{made['users'][0]['id']}/"
+    mine = {"email": "reader@example.org"}
+    giving = (
+        ("POST", f"{path}users/", mine, 201),
+        ("PUT", user, mine, 200),
+        ("PATCH", user, {"email": "again@example.org"}, 200),
+        ("PUT", path, {"allow_custom_actions": True}, 200),
+        ("PUT", path, {"metadata_views": ["view1"]}, 200),
+    )
+    with joined(house, MANAGERS, READER):
+        for method, where, body, _ in giving:
+            assert house.ask("reader", method, where, body).status_code == 403, (method, where)
+        assert login(house, made["url"]).status_code == 200
+        house.told(
+            "reader", "PUT", path, {"title": "narrower", "allow_download": False, "metadata_views": []}
+        )
+        assert house.ask("reader", "PUT", path, {"allow_download": True}).status_code == 403
+    for method, where, body, status in giving:
+        house.told("admin", method, where, body, status)
+    with joined(house, MANAGERS, READER):
+        house.told("reader", "DELETE", user, status=204)
+
+
 def test_lists_tell_own_shares_and_all(house: House) -> None:
     """Own ones, the domain's for who manages all, never another domain's; filtered and paged."""
     with house.store.write("test") as commit:

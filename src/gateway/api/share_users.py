@@ -2,7 +2,8 @@
 
 Rules:
 
-1. Whoever sees a share (`gateway.api.shares`, rule 1) sees its links, and changes them with the documented role.
+1. Whoever sees a share (`gateway.api.shares`, rule 1) sees its links, and takes them back with the documented role. A link lets somebody in with the
+   rights of who shared, so only that user and admins make one.
 2. A link is one person's. Where it is to be another's, it becomes another link, whose text is told once: the former person has the old one.
 3. A password is the share's, and not one link's: one that is said here is refused, and not passed over, since somebody would count on it.
 """
@@ -18,7 +19,7 @@ from gateway.api.share_documents import (
     ShareUsers,
     user_document,
 )
-from gateway.api.shares import SERVICE, manages, refuse_closed, the_share
+from gateway.api.shares import SERVICE, manages, refuse_closed, refuse_giving, the_share
 from models import changes, directory
 from models.changes.names import shown
 from models.tables import Share, ShareRecipient
@@ -27,8 +28,9 @@ from models.tables import Share, ShareRecipient
 @SERVICE.operation()
 def list_share_users(call: Call, query: AfterQuery) -> ShareUsers:
     """The links to a share."""
+    is_manager = manages(call)
     with call.read() as session:
-        share = the_share(session, call)
+        share = the_share(session, call, is_manager=is_manager)
         rest = [link for link in directory.list_recipients(session, share.id) if link.id > query.last_id]
         page = sorted(rest, key=lambda link: link.id)[: query.per_page]
         return ShareUsers([user_document(share, link) for link in page])
@@ -37,8 +39,9 @@ def list_share_users(call: Call, query: AfterQuery) -> ShareUsers:
 @SERVICE.operation(tagged=True)
 def get_share_user(call: Call) -> ShareUserDocument:
     """A link to a share."""
+    is_manager = manages(call)
     with call.read() as session:
-        share = the_share(session, call)
+        share = the_share(session, call, is_manager=is_manager)
         return user_document(share, _link(session, call, share))
 
 
@@ -51,6 +54,7 @@ def create_share_user(call: Call, body: ShareUserBody) -> ShareUserDocument:
     with call.write() as session:
         refuse_closed(session, call)
         share = the_share(session, call, is_manager=is_manager)
+        refuse_giving(call, share)
         link, text = changes.add_recipient(session, share.id, email)
         return user_document(share, link, text)
 
@@ -89,6 +93,7 @@ def _changed(call: Call, body: ShareUserBody) -> ShareUserDocument:
         if email in (None, link.email or ""):
             return user_document(share, link)
         refuse_closed(session, call)
+        refuse_giving(call, share)
         _, text = changes.readdress(session, link.id, email or "")
         return user_document(share, link, text)
 

@@ -3,7 +3,8 @@
 Rules:
 
 1. A share is for its owner, and for who holds `can_manage_all_shares`; to everybody else it is not there. What a row demands comes first: reading
-   the object, and the documented role. A visitor is shown the share by which it came, without its links.
+   the object, and the documented role. A visitor is shown the share by which it came, without its links. Who manages the shares of others takes
+   back and narrows: links, rights and views are given by the owner and by admins alone, since whoever comes by a link has the owner's rights.
 2. Whoever shares needs to read what is shared, and `can_create_shares_to_upload` where visitors are to upload. What visitors may do is bounded
    by what the owner may at that moment (`gateway.policy.sharing`), not by what was allowed when the share was made.
 3. While the domain does not share with visitors nothing is made: 403, as documented. What the domain's terms lock has its default, whatever is said.
@@ -80,8 +81,8 @@ def create_bulk_share(call: Call, body: BulkBody) -> ShareDocument:
 @SERVICE.operation()
 def list_object_shares(call: Call, query: AfterQuery) -> Shares:
     """The shares of an object: one's own, or all for who manages all."""
+    owner = None if manages(call) else call.user.id
     with call.read() as session:
-        owner = None if manages(call) else call.user.id
         found = directory.list_shares(session, call.domain_id, owner, call.key)
         return Shares([share_document(session, share) for share in after(found, query)])
 
@@ -101,8 +102,9 @@ def list_all_shares(call: Call, query: AllSharesQuery) -> SharesPage:
 @SERVICE.operation(tagged=True)
 def get_share(call: Call) -> ShareDocument:
     """A share of an object."""
+    is_manager = manages(call)
     with call.read() as session:
-        share = the_share(session, call)
+        share = the_share(session, call, is_manager=is_manager)
         return share_document(session, share, tells_users=call.case.identity.share is None)
 
 
@@ -114,7 +116,7 @@ def change_share(call: Call, body: OptionsBody) -> ShareDocument:
     with call.write() as session:
         share = the_share(session, call, is_manager=is_manager)
         call.unchanged(share_document(session, share))
-        uploads = Right.UPLOAD in share.rights
+        before, uploads = {*share.rights, *share.metadata_views}, Right.UPLOAD in share.rights
         changes.update_share(
             session,
             share.id,
@@ -127,6 +129,8 @@ def change_share(call: Call, body: OptionsBody) -> ShareDocument:
         )
         if Right.UPLOAD in share.rights and not (uploads or may_upload):
             raise _no_uploader()
+        if {*share.rights, *share.metadata_views} - before:
+            refuse_giving(call, share)
         return share_document(session, share)
 
 
@@ -157,13 +161,13 @@ def manages(call: Call) -> bool:
     return call.case.identity.share is None and call.may("read", call.key, MANAGER)
 
 
-def the_share(session: Session, call: Call, *, is_manager: bool | None = None) -> Share:
+def the_share(session: Session, call: Call, *, is_manager: bool) -> Share:
     """Returns the share that the path names, if the caller may see it (rule 1).
 
     Args:
         session: any.
         call: whose path names object and share.
-        is_manager: what `manages` said; None asks it now.
+        is_manager: what `manages` said.
 
     Raises:
         UnknownError: it is not there, or not for the caller.
@@ -171,13 +175,20 @@ def the_share(session: Session, call: Call, *, is_manager: bool | None = None) -
     share_id, visitor = call.parameter("share_id"), call.case.identity.share
     domain_id = visitor.domain_id if visitor is not None else call.domain_id
     share = changes.the_share_of(session, call.key, share_id, domain_id)
-    if visitor is not None:
-        is_shown = visitor.id == share.id
-    else:
-        is_shown = share.owner_id == call.user.id or (manages(call) if is_manager is None else is_manager)
-    if not is_shown:
+    own = visitor.id == share.id if visitor is not None else share.owner_id == call.user.id
+    if not (own or is_manager):
         raise changes.UnknownError(changes.unknown_share(share_id))
     return share
+
+
+def refuse_giving(call: Call, share: Share) -> None:
+    """Refuses to give more through the share of another (rule 1).
+
+    Raises:
+        GatewayError: ROLE, the caller neither owns it nor is admin.
+    """
+    if share.owner_id != call.user.id:
+        call.admins_only("to give more through the share of another")
 
 
 def refuse_closed(session: Session, call: Call) -> None:
