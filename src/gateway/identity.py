@@ -4,11 +4,14 @@ Rules:
 
 1. A credential comes as `App-ID` and `Auth-Token` headers, as `Authorization: Bearer`, or as `Authorization: Basic` with
    the token as password (players, WebDAV and file managers know nothing else; the user name is not read).
-2. If `Auth-Token` or `App-ID` came, the pair is the credential and `Authorization` is the backend's business.
+2. If `Auth-Token` or `App-ID` came, the pair is the credential and `Authorization` is the backend's business. `App-ID` alone names a program and
+   proves nothing: it is no credential, as whoever signs in sends it; beside an `Authorization` it is half a pair, which is malformed.
 3. Anonymous is the absence of a credential. One that is malformed, unknown, expired or revoked is 401, never anonymous
    (authentik CVE-2026-25748: a malformed cookie answered 2xx).
 4. A token is found by its SHA-256 digest; its text is kept nowhere and reaches no log, URL, error or backend.
-5. The header pair must name the application that the token belongs to; a token of support or of a share belongs to none and comes alone.
+5. The header pair must name the application that the token belongs to. A token of support belongs to none and comes alone. A share's belongs to
+   none either, but its visitors come by whatever program: it may come with any App-ID, which says nothing of it, as no right of a visitor
+   and no network asks for an application.
 """
 
 import base64
@@ -127,7 +130,7 @@ def credential_of(inbound: Inbound) -> Credential | None:
     """
     fields = inbound.fields
     if _AUTH_TOKEN in fields or _APP_ID in fields:
-        return _pair(fields.get(_AUTH_TOKEN), fields.get(_APP_ID))
+        return _pair(fields.get(_AUTH_TOKEN), fields.get(_APP_ID), alone=_AUTHORIZATION not in fields)
     authorization = fields.get(_AUTHORIZATION)
     if authorization is None:
         return None
@@ -153,7 +156,7 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     if not isinstance(token, TokenRecord):
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN)
     named = credential.application_id
-    if named is not None and named != token.application_id:
+    if named is not None and named != token.application_id and not token.share_id:
         raise GatewayError(Reason.CREDENTIAL_UNKNOWN, f"token `{token.id}` belongs to another application")
     if token.revoked:
         raise GatewayError(Reason.CREDENTIAL_REVOKED, f"token `{token.id}`")
@@ -175,11 +178,23 @@ def identify(credential: Credential | None, facts: Facts, now: datetime) -> Iden
     return Identity(user, credential.proof, token.application_id, token.id, "", None, "", token.scope)
 
 
-def _pair(token: bytes | None, application: bytes | None) -> Credential:
-    if token is None or application is None:
+def credential_in(token: bytes) -> Credential:
+    """Returns the credential that a token alone is, wherever it stood.
+
+    Raises:
+        GatewayError: it is malformed (rule 3).
+    """
+    return Credential(_BEARER, _fact(token))
+
+
+def _pair(token: bytes | None, application: bytes | None, *, alone: bool) -> Credential | None:
+    """Returns the credential of the pair; None for an App-ID without anything else that could be one (rule 2)."""
+    if application is None or (token is None and not alone):
         raise GatewayError(Reason.CREDENTIAL_MALFORMED, "App-ID and Auth-Token come together")
     if not _APPLICATION.fullmatch(application):
         raise GatewayError(Reason.CREDENTIAL_MALFORMED, "App-ID is malformed")
+    if token is None:
+        return None
     return Credential(_PAIR, _fact(token), application.decode("ascii"))
 
 

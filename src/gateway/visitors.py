@@ -16,13 +16,11 @@ Rules:
 4. What is told of a visit has the names of the documented share token.
 """
 
-import asyncio
 import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -31,24 +29,19 @@ from starlette.responses import Response
 from gateway.audit import Occasion, line_of
 from gateway.caching import VARY
 from gateway.errors import GatewayError
-from gateway.identity import ANONYMOUS, NOT_VALID, Identity, credential_of, identify
+from gateway.identity import ANONYMOUS, Identity, credential_of
 from gateway.inbound import Inbound
 from gateway.limits import Told, rate_headers
-from gateway.link_desk import LinkDesk
 from gateway.reasons import Reason
 from gateway.refusals import refusal
 from gateway.whole_body import read_body
 from gateway.worker import Worker
-from models import changes
-from models.changes import LinkError
-from models.sign_in import Visit, visit_of
-from models.store import StoreUnavailableError
+from models.sign_in import Visit
 
 LOG = logging.getLogger(__name__)
 MAX_BODY: Final = 8_192
 """Bytes of what a visitor sends."""
 ALLOWED: Final = "share"
-T = TypeVar("T")
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +68,6 @@ class Visitors:
     def __init__(self, worker: Worker) -> None:
         """Takes the worker, which is started."""
         self._worker = worker
-        self._desk = LinkDesk(worker.store, worker.rates)
         self._read = msgspec.json.Decoder(SignIn).decode
 
     async def sign_in(self, request: Request) -> Response:
@@ -123,76 +115,34 @@ class Visitors:
             said = self._read(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise GatewayError(Reason.BAD_BODY, "the body is no JSON object of hash and password") from error
-        visit = await self._desk.sign_in(said.hash, said.password, inbound.client, inbound.request_id)
+        visit = await self._worker.reception.sign_in(
+            said.hash, said.password, inbound.client, inbound.request_id
+        )
         return _Told(200, {"token": visit.text, **_document(visit)}, visit)
 
     async def _shown(self, inbound: Inbound, _request: Request, told: Told) -> _Told:
-        identity = await self._visitor(inbound, told)
-        visit = await self._stored(lambda: self._look(identity.token_id))
+        visit = await self._worker.reception.shown(await self._visitor(inbound, told))
         return _Told(200, _document(visit), visit)
 
     async def _prolonged(self, inbound: Inbound, _request: Request, told: Told) -> _Told:
         identity = await self._visitor(inbound, told)
-
-        def prolong() -> Visit:
-            with self._worker.store.write(f"request:{inbound.request_id}") as commit:
-                token = changes.prolong_visit(commit.session, identity.token_id, address=inbound.client)
-                return visit_of(commit.session, token)
-
-        visit = await self._stored(prolong)
+        visit = await self._worker.reception.prolonged(identity, inbound.client, inbound.request_id)
         return _Told(200, _document(visit), visit)
 
     async def _ended(self, inbound: Inbound, _request: Request, told: Told) -> _Told:
         identity = await self._visitor(inbound, told)
-
-        def end() -> Visit:
-            with self._worker.store.write(f"request:{inbound.request_id}") as commit:
-                return visit_of(commit.session, changes.revoke_token(commit.session, identity.token_id))
-
-        return _Told(204, None, await self._stored(end))
-
-    def _look(self, token_id: str) -> Visit:
-        with self._worker.store.read() as session:
-            return visit_of(session, changes.the_visit(session, token_id))
+        return _Told(204, None, await self._worker.reception.ended(identity, inbound.request_id))
 
     async def _visitor(self, inbound: Inbound, told: Told) -> Identity:
-        """Returns who asks, if it is a visitor, and counts the request as its token's.
+        """Returns who asks, if it is a visitor.
 
         Raises:
             GatewayError: it is nobody or somebody else, or asks too often.
         """
-        worker, credential = self._worker, credential_of(inbound)
+        credential = credential_of(inbound)
         if credential is None:
             raise GatewayError(Reason.SIGNED_IN, "no token came")
-        if worker.rates is not None:
-            worker.rates.may_guess(inbound.client)
-
-        def identified() -> Identity:
-            identity = identify(credential, worker.facts, datetime.now(UTC))
-            if identity.share is None:
-                raise GatewayError(Reason.CREDENTIAL_UNKNOWN, "the token is no visitor's")
-            return identity
-
-        try:
-            identity = await worker.facts.ask(identified)
-        except GatewayError as error:
-            if worker.rates is not None and error.reason in NOT_VALID:
-                worker.rates.failed(inbound.client)
-            raise
-        if worker.rates is not None:
-            worker.rates.known(identity, told)
-        return identity
-
-    async def _stored(self, work: Callable[[], T]) -> T:
-        """Runs what reads or writes the store in a thread."""
-        try:
-            return await asyncio.shield(asyncio.to_thread(work))
-        except StoreUnavailableError as error:
-            raise GatewayError(Reason.STORE_UNAVAILABLE, str(error)) from error
-        except LinkError as error:
-            raise GatewayError(Reason.LINK_CLOSED, error.why) from error
-        except changes.UnknownError as error:  # taken back since it was found to be valid
-            raise GatewayError(Reason.CREDENTIAL_UNKNOWN, "the visit is gone") from error
+        return await self._worker.reception.visitor(credential, inbound.client, told)
 
     def _refused(
         self,

@@ -23,6 +23,7 @@ from gateway.jobs import Jobs
 from gateway.limits import Rates
 from gateway.management.tally import Tally
 from gateway.reasons import Reason
+from gateway.reception import Reception
 from gateway.rejudging import Rejudging
 from gateway.reload import Gate
 from gateway.settings import Settings
@@ -59,6 +60,7 @@ class Worker:
         tally: what requests came to, counted for metrics.
         store: where facts are kept.
         facts: the facts at hand.
+        reception: where visitors sign in by links, whichever door they use.
         running: what is being carried, judged again.
         audit: where decisions are recorded.
         upstreams: the backends by name.
@@ -70,6 +72,7 @@ class Worker:
     policies: Watcher
     store: Store
     facts: FactsKeeper
+    reception: Reception
     running: Rejudging
     audit: AuditLog
     upstreams: dict[str, Upstream]
@@ -116,6 +119,7 @@ class Worker:
             )
             await self.facts.start()
             stack.push_async_callback(self.facts.stop)
+            self.reception = Reception(self.store, self.facts, self.rates)
             self.identity_tokens = settings.identity_tokens()
             self.running = Rejudging(self.facts, lambda: self.bundle, self.audit, settings.limits)
             self.running.start()
@@ -123,7 +127,7 @@ class Worker:
             if settings.services.local:
                 from gateway.api.desk import Desk  # costs those nothing who have none
 
-                self.desk = Desk(self.store, self.facts, self.rates)
+                self.desk = Desk(self.store, self.facts, self.rates, self.reception)
                 stack.callback(self.desk.close)
             self.upstreams = {}
             for name, upstream in settings.upstream_settings().items():

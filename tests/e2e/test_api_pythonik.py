@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from management import ADMIN, APPLICATION, CLIENTS, CLIP, CREW, EDITOR, READER, TOP, House, housed
+from management import ADMIN, APPLICATION, CLIENTS, CLIP, CREW, EDITOR, OTHER, READER, TOP, House, housed
 from models import changes
 from models.passwords import hashed
 
@@ -16,9 +16,10 @@ from models.passwords import hashed
 class Client:
     """The client as one of the cast."""
 
-    def __init__(self, house: House, who: str) -> None:
-        """Takes whose token it presents, as the documented pair of headers."""
-        self._headers = {"App-ID": APPLICATION, "Auth-Token": house.tokens[who]}
+    def __init__(self, house: House, who: str | None, **headers: str) -> None:
+        """Takes whose token it presents, as the documented pair of headers; None for an App-ID alone, and other headers."""
+        token = {"Auth-Token": house.tokens[who]} if who is not None else {}
+        self._headers = {"App-ID": APPLICATION, **token, **headers}
         self._url = house.gateway.url
 
     def __call__(self, service: str, place: str, *arguments: Any, **said: Any) -> Any:
@@ -138,3 +139,81 @@ def test_tokens(house: House) -> None:
         made.id
     )
     ask("auth", "apps.delete_apps_by_app_id", str(made.id))
+
+
+def test_shares(house: House) -> None:
+    """The client shares with people, with whoever has a link and several objects at once; looks, changes, and takes back."""
+    ask, where = Client(house, "admin"), ("assets", CLIP)
+    options = {
+        "allow_download": True,
+        "allow_comments": True,
+        "allow_approving_comments": False,
+        "allow_setting_approve_status": False,
+    }
+    body = model("assets", "ShareCreateSchema", emails=["eve@example.org"], title="Dailies", **options)
+    made = ask("assets", "object_type.post_by_object_type_by_object_id_shares", *where, body=body)
+    assert (made.title, made.allow_download, made.has_password) == ("Dailies", True, False)
+    body = model("assets", "ShareURLCreateSchema", password="correct horse", **options)
+    link = ask("assets", "object_type.post_by_object_type_by_object_id_shares_url", *where, body=body)
+    assert link.has_password is True
+    body = model(
+        "assets",
+        "BulkShareCreateSchema",
+        title="Both",
+        object_ids=[CLIP, OTHER],
+        share_by_url=True,
+        **options,
+    )
+    both = ask("assets", "share.post_share_by_object_type", "assets", body=body)
+    one = (*where, made.id)
+    seen = ask("assets", "object_type.get_by_object_type_by_object_id_shares_by_share_id", *one)
+    assert [user.email for user in seen.users] == ["eve@example.org"]
+    seen.title = "Rushes"
+    body = model("assets", "ShareSchema", **seen.to_dict())
+    assert (
+        ask("assets", "object_type.put_by_object_type_by_object_id_shares_by_share_id", *one, body=body).title
+        == "Rushes"
+    )
+    body = model("assets", "ShareUserSchema", email="ann@example.org")
+    users = "object_type.{}_by_object_type_by_object_id_shares_by_share_id_users{}"
+    user = ask("assets", users.format("post", ""), *one, body=body)
+    listed = ask("assets", users.format("get", ""), *one)
+    assert {each.email for each in listed.objects} == {"ann@example.org", "eve@example.org"}
+    ask("assets", users.format("delete", "_by_share_user_id"), *one, user.id)
+    assert len(ask("assets", "object_type.get_by_object_type_by_object_id_shares", *where).objects) == 3
+    assert ask("assets", "shares.get_shares", title="rush").total == 1
+    assert ask("assets", "shares.get_shares_all").total == 3
+    gone = model("assets", "BulkShareDeleteSchema", share_ids=[link.id])
+    ask("assets", "shares.delete_shares_bulk", body=gone)
+    ask(
+        "assets", "object_type.delete_by_object_type_by_object_id_shares_by_share_id", "assets", CLIP, both.id
+    )
+    assert ask("assets", "shares.get_shares_all").total == 1
+
+
+def test_visits(house: House) -> None:
+    """The client signs a visitor in by a link with its App-ID alone, checks, renews and uses the token, and stays out elsewhere."""
+    options = {
+        "allow_download": True,
+        "allow_comments": True,
+        "allow_approving_comments": False,
+        "allow_setting_approve_status": False,
+    }
+    body = model("assets", "ShareURLCreateSchema", password="correct horse", **options)
+    made = Client(house, "admin")(
+        "assets", "object_type.post_by_object_type_by_object_id_shares_url", "assets", CLIP, body=body
+    )
+    nobody = Client(house, None)
+    login = model("assets", "ShareLoginSchema", hash=made.url, password="correct horse", app_id=APPLICATION)
+    token = nobody("assets", "shares.post_shares_auth_login", body=login)
+    assert (token.share_id, token.object_id, token.app_id) == (made.id, CLIP, APPLICATION)
+    for place in ("get", "put"):
+        found = nobody("assets", f"shares.{place}_shares_auth_token", share_auth_token=token.token)
+        assert (found.token, found.share_id) == (token.token, made.id)
+    visitor = Client(house, None, **{"Auth-Token": token.token})
+    seen = visitor(
+        "assets", "object_type.get_by_object_type_by_object_id_shares_by_share_id", "assets", CLIP, made.id
+    )
+    assert (seen.id, seen.users) == (made.id, [])
+    with pytest.raises(AssertionError, match="403"):
+        visitor("assets", "shares.get_shares_all")

@@ -134,7 +134,7 @@ def _basic(text: str) -> str:
     {"Authorization": "Bearer mg_unknown"}, {"Authorization": "Bearer " + "x" * 600}, {"Authorization": "Digest username=x"},
     {"Authorization": "Basic"}, {"Authorization": "Basic !!!"}, {"Authorization": _basic("nocolon")},
     {"Authorization": _basic("user:")}, {"Authorization": _basic("user:mg_unknown")}, {"Authorization": ""},
-    {"Auth-Token": "mg_unknown"}, {"App-ID": "main-app"}, {"App-ID": "main-app", "Auth-Token": ""},
+    {"Auth-Token": "mg_unknown"}, {"App-ID": "main-app", "Authorization": "Bearer mg_unknown"}, {"App-ID": "main-app", "Auth-Token": ""},
     {"App-ID": "main-app", "Auth-Token": "mg_unknown"}, {"App-ID": "a b", "Auth-Token": "mg_unknown"},
 ])  # fmt: skip
 @pytest.mark.parametrize("path", [CLIP, OPEN])

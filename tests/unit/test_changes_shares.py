@@ -203,3 +203,14 @@ def test_an_entry_may_name_a_share_of_the_same_domain(cast: Store) -> None:
     found = record(cast, TOP.fact)
     assert isinstance(found, ObjectRecord)
     assert found.propagating == {}
+
+
+def test_a_share_is_found_by_its_object_and_domain(cast: Store) -> None:
+    """Under another object it is told as none at all; under another domain as not of that one, which outside is the same words."""
+    share = shared(cast)
+    with cast.read() as session:
+        assert changes.the_share_of(session, CLIP, share, "main").id == share
+    elsewhere = refused(cast, changes.UnknownError, changes.the_share_of, TOP, share, "main")
+    nowhere = refused(cast, changes.UnknownError, changes.the_share_of, TOP, "none", "main")
+    assert elsewhere.replace(share, "none") == nowhere == changes.unknown_share("none")
+    refused(cast, changes.ForeignError, changes.the_share_of, CLIP, share, "other")

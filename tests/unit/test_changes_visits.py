@@ -75,6 +75,28 @@ def test_a_link_is_a_persons_by_an_email(cast: Store) -> None:
     refused(cast, changes.UnknownError, changes.add_recipient, "none")
 
 
+def test_another_persons_link_is_another_link(cast: Store) -> None:
+    """The old text opens nothing and its visits end, those by other links do not; the same e-mail changes nothing."""
+    share = shared(cast)
+    (ann, first), (_, other) = link_to(cast, share, "ann@x.example"), link_to(cast, share)
+    gone, stays = visited(cast, first), visited(cast, other)
+    since = revision(cast)
+    with change(cast) as session:
+        session.add(TokenUse(token_id=gone.id, last_used=SOON))
+        assert changes.readdress(session, ann, "Ann@X.example")[1] is None
+    with change(cast) as session:
+        row, text = changes.readdress(session, ann, "bob@x.example")
+        assert (row.id, row.email, row.visits) == (ann, "bob@x.example", 1)
+
+    assert touched(cast, since) == {f"token:{gone.digest}"}
+    assert record(cast, f"token:{stays.digest}") is not None
+    refused(cast, changes.LinkError, changes.visit, first)
+    assert text is not None
+    assert visited(cast, text).recipient_id == ann
+    refused(cast, changes.InvalidError, changes.readdress, ann, "bob")
+    refused(cast, changes.UnknownError, changes.readdress, "none", "bob@x.example")
+
+
 def test_a_visit_lasts_for_hours_and_never_beyond_a_day_or_its_share(cast: Store) -> None:
     """It is made longer without being counted, and touches its own token alone."""
     short, long_ = (visited(cast, link_to(cast, shared(cast, expires=end))[1]) for end in (SOON, LATE))

@@ -11,7 +11,7 @@ from gateway.identity import ANONYMOUS, HEADERS, Proof, credential_of, identify
 from gateway.inbound import Inbound
 from gateway.reasons import TABLE, Reason
 from models.networks import NetworkSet
-from models.records import TokenRecord, UserRecord
+from models.records import ObjectKey, ShareRecord, TokenRecord, UserRecord
 from worlds import World
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -88,13 +88,33 @@ def test_a_scope_comes_with_the_identity() -> None:
 
 
 def test_no_credential_is_anonymous() -> None:
-    """Anonymous is the absence of a credential, and nothing else."""
+    """Anonymous is the absence of a credential, and nothing else; an App-ID alone names a program and is none."""
     assert identify(credential_of(inbound()), world(), NOW) is ANONYMOUS
+    assert identify(credential_of(inbound((b"app-id", b"app1"))), world(), NOW) is ANONYMOUS
+
+
+def test_a_token_of_a_share_comes_alone_or_with_any_application() -> None:
+    """No application is taken over from the pair; a revoked or expired one is refused with it as without."""
+    token = TokenRecord(
+        "t3", "", "", NOW + timedelta(hours=1), revoked=False, share_id="s1", recipient_id="r1"
+    )
+    share = ShareRecord("s1", "home", "kim", ObjectKey("asset", "clip"), frozenset({"view"}), NOW)
+    facts = World((KEY, token), ("share:s1", share))
+    for proof in (Proof.PAIR, Proof.BEARER):
+        credential = credential_of(inbound(*FORMS[proof]))
+        identity = identify(credential, facts, NOW)
+        assert (identity.share, identity.user, identity.application_id) == (share, None, "")
+        with pytest.raises(GatewayError, match="credential-expired"):
+            identify(credential, facts, NOW + timedelta(hours=1))
 
 
 MALFORMED = {
     "a token without its application": ((b"auth-token", SECRET),),
-    "an application without its token": ((b"app-id", b"app1"),),
+    "an application without its token, beside a bearer": (
+        (b"app-id", b"app1"),
+        (b"authorization", b"Bearer " + SECRET),
+    ),
+    "an application with odd bytes and no token": ((b"app-id", b"app 1"),),
     "an application with odd bytes": ((b"app-id", b"app 1"), (b"auth-token", SECRET)),
     "an empty token": ((b"app-id", b"app1"), (b"auth-token", b"")),
     "another scheme": ((b"authorization", b"Digest abc"),),

@@ -12,6 +12,7 @@ A request comes here judged and audited, as it would go on to a backend; what an
 | `attempts` | how often and how many at once passwords are tried |
 | `services` | all operations, by service |
 | `openapi` | the description of all of it |
+| `shares`, `share_users`, `share_tokens` | the operations of the service `shares`; `share_documents` is what they tell and take |
 | `acls`, `acl_templates`, `acl_content` | the operations of the service `acls` |
 | `users`, `groups` | those of `users` |
 | `applications`, `tokens` | those of `auth` |

@@ -28,6 +28,7 @@ from gateway.facts_keeper import FactsKeeper
 from gateway.identity import Identity, Proof
 from gateway.local_services import type_of
 from gateway.reasons import Reason
+from gateway.reception import Reception
 from gateway.routes import ObjectForm, Operation, Row, Target
 from models.changes import Guard
 from models.door import WriteSession
@@ -43,12 +44,16 @@ class Call:
     Attributes:
         case: the request as it was judged.
         roles: the catalogue of roles of the bundle that judged it.
+        reception: where visitors come in; for operations that are awaited.
     """
 
-    def __init__(self, case: Case, store: Store, facts: FactsKeeper, attempts: Attempts) -> None:
+    def __init__(
+        self, case: Case, store: Store, facts: FactsKeeper, attempts: Attempts, reception: Reception
+    ) -> None:
         """Takes the judged request; made on the loop on which facts are kept."""
         self.case = case
         self._store, self._facts, self._attempts = store, facts, attempts
+        self.reception = reception
         self._loop = asyncio.get_running_loop()
         self.roles = case.bundle.role_floor
 

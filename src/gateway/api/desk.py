@@ -3,7 +3,8 @@
 Rules:
 
 1. It was judged and audited as any other request. What its operation refuses besides is a refusal with a line of its own.
-2. Operations run in few threads of their own, so that they can wait for facts that the loop loads with others.
+2. Operations run in few threads of their own, so that they can wait for facts that the loop loads with others. One that is awaited runs on the
+   loop, and keeps no thread from others while it waits for its turn.
 3. A change is made to its end though its client leaves.
 4. A page of another origin changes nothing in the name of whoever looks at it: browsers send credentials of `Basic` by themselves, and say
    where a request comes from (`Sec-Fetch-Site`). A body is JSON and says so.
@@ -33,6 +34,7 @@ from gateway.facts_keeper import FactsKeeper
 from gateway.limits import Rates
 from gateway.local_services import LOCAL
 from gateway.reasons import Reason
+from gateway.reception import Reception
 from gateway.whole_body import read_body
 from models import changes
 from models.store import Store, StoreUnavailableError
@@ -50,9 +52,9 @@ _NO_CONTENT: Final = 204
 class Desk:
     """Answers for one worker."""
 
-    def __init__(self, store: Store, facts: FactsKeeper, rates: Rates | None) -> None:
-        """Takes what is stored, what is known of it, and how often somebody may guess; made on the loop."""
-        self._store, self._facts = store, facts
+    def __init__(self, store: Store, facts: FactsKeeper, rates: Rates | None, reception: Reception) -> None:
+        """Takes what is stored, what is known of it, how often somebody may guess, and where visitors come in; made on the loop."""
+        self._store, self._facts, self._reception = store, facts, reception
         self._attempts = Attempts(rates, asyncio.get_running_loop())
         self._threads = ThreadPoolExecutor(THREADS, "mediagate-api")
 
@@ -74,9 +76,14 @@ class Desk:
         body = b"" if reads else await read_body(turn.receive, MAX_BODY)
         if body and not _is_json(inbound.fields.get(b"content-type", b"")):
             raise GatewayError(Reason.BAD_BODY, "the content is not application/json")
-        work = partial(_run, operation, Call(case, self._store, self._facts, self._attempts), body)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        status, document = await asyncio.shield(running)
+        call = Call(case, self._store, self._facts, self._attempts, self._reception)
+        if operation.is_awaited:
+            with _explained():
+                status, document = await operation.answer_awaited(call, body, inbound.query_pairs())
+        else:
+            work = partial(_run, operation, call, body)
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            status, document = await asyncio.shield(running)
         await _send(turn, operation, case, status, document)
 
 

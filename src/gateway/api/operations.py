@@ -3,7 +3,7 @@
 Rules:
 
 1. An operation is a function of a `Call`, and of `body` and `query` where it takes them, by the types that it states. It runs in a thread,
-   may wait for the store, and returns a document, an `Answer` or None.
+   may wait for the store, and returns a document, an `Answer` or None. One that is a coroutine runs on the loop and waits for no store there.
 2. Its name is the one by which rows name it (`local_routes/`); each row has one and each one has a row, which tests compare.
 3. What it takes is read by its types before it runs. Fields that nobody knows are passed over: programs send back what they were given.
 4. The documentation is made of the same types and of the first line of its docstring (`gateway.api.openapi`).
@@ -11,6 +11,7 @@ Rules:
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -68,12 +69,28 @@ class Operation:
         Raises:
             GatewayError: what came cannot be read (rule 3), or whatever the operation raises.
         """
+        return self._answered(self.run(call, **self._said(body, query)))
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is a coroutine, which `answer_awaited` runs."""
+        return iscoroutinefunction(self.run)
+
+    async def answer_awaited(
+        self, call: "Call", body: bytes, query: tuple[tuple[str, str], ...]
+    ) -> tuple[int, Any]:
+        """Runs it on the loop; returns and raises as `answer`."""
+        return self._answered(await self.run(call, **self._said(body, query)))
+
+    def _said(self, body: bytes, query: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         said = {}
         if self.body is not None and (body or self.needs_body):
             said["body"] = _read(lambda: msgspec.json.decode(body, type=self.body))
         if self.query is not None:
             said["query"] = _read(lambda: msgspec.convert(_once(query, self.query), self.query, strict=False))
-        found = self.run(call, **said)
+        return said
+
+    def _answered(self, found: object) -> tuple[int, Any]:
         return (found.status, found.document) if isinstance(found, Answer) else (self.statuses[0], found)
 
 

@@ -3,10 +3,34 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.api import acl_content, acl_templates, acls, applications, groups, own, tokens, users
+from gateway.api import (
+    acl_content,
+    acl_templates,
+    acls,
+    applications,
+    groups,
+    own,
+    share_tokens,
+    share_users,
+    shares,
+    tokens,
+    users,
+)
 from gateway.api.operations import Service
 
-PARTS: Final = (acl_content, acl_templates, acls, applications, groups, own, tokens, users)
+PARTS: Final = (
+    acl_content,
+    acl_templates,
+    acls,
+    applications,
+    groups,
+    own,
+    share_tokens,
+    share_users,
+    shares,
+    tokens,
+    users,
+)
 """Where operations stand."""
 SERVICES: Final[Mapping[str, Service]] = {part.SERVICE.name: part.SERVICE for part in PARTS}
 """Service → its operations."""

@@ -65,13 +65,24 @@ from models.changes.owners import change_owner, count_owned, transfer_objects
 from models.changes.placements import place, unplace
 from models.changes.policies import publish_policies
 from models.changes.propagation import far_reaching, set_propagation_bounds
-from models.changes.rows import the_application, the_group, the_share, the_template, the_token, the_user
+from models.changes.rows import (
+    the_application,
+    the_group,
+    the_recipient,
+    the_share,
+    the_share_of,
+    the_template,
+    the_token,
+    the_user,
+    unknown_share,
+)
 from models.changes.share_terms import OPTIONS as SHARE_OPTIONS
 from models.changes.share_terms import set_share_terms, share_terms_of
 from models.changes.shares import (
     create_share,
     remove_recipient,
     remove_share,
+    remove_shares,
     remove_shares_in,
     remove_shares_of,
     update_share,
@@ -96,7 +107,7 @@ from models.changes.tokens import (
     token_digest,
 )
 from models.changes.users import UserAttributes, create_user, set_password, update_user
-from models.changes.visits import LinkError, add_recipient, prolong_visit, the_visit, visit
+from models.changes.visits import LinkError, add_recipient, prolong_visit, readdress, the_visit, visit
 from models.tables import AclMode, IntentKind, TemplateLevel
 
 __all__ = [
@@ -160,10 +171,12 @@ __all__ = [
     "place",
     "prolong_visit",
     "publish_policies",
+    "readdress",
     "register_object",
     "remove_member",
     "remove_recipient",
     "remove_share",
+    "remove_shares",
     "remove_shares_in",
     "remove_shares_of",
     "rename_template",
@@ -190,13 +203,16 @@ __all__ = [
     "take_role",
     "the_application",
     "the_group",
+    "the_recipient",
     "the_share",
+    "the_share_of",
     "the_template",
     "the_token",
     "the_user",
     "the_visit",
     "token_digest",
     "transfer_objects",
+    "unknown_share",
     "unplace",
     "update_application",
     "update_group",

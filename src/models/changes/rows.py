@@ -98,6 +98,14 @@ def the_share(session: Session, share_id: str, domain_id: str | None = None) -> 
     return _within(_the(session, Share, share_id, "share"), domain_id, "share")
 
 
+def the_share_of(session: Session, key: ObjectKey, share_id: str, domain_id: str) -> Share:
+    """Returns the share with this id, of this object and domain; raises as `the_share`, word for word for one that is of another object."""
+    share = the_share(session, share_id, domain_id)
+    if share.key != key:
+        raise UnknownError(unknown_share(share_id))
+    return share
+
+
 def the_template(session: Session, template_id: str, domain_id: str | None = None) -> AclTemplate:
     """Returns the ACL template with this id, of this domain; raises UnknownError or ForeignError."""
     return _within(_the(session, AclTemplate, template_id, "template"), domain_id, "template")
@@ -182,6 +190,11 @@ def _the(session: Session, kind: type[Row], id_: str, what: str) -> Row:
 
 def _unknown(what: str, id_: str) -> str:
     return f"there is no {what} with id {shown(id_)}"
+
+
+def unknown_share(share_id: str) -> str:
+    """Returns what is said of a share that does not exist."""
+    return _unknown("share", share_id)
 
 
 def unknown_object(key: ObjectKey) -> str:

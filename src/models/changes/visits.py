@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from models.changes.errors import ConflictError, UnknownError
 from models.changes.names import checked_email, new_id
-from models.changes.rows import add, remove, the_domain, the_share, the_token
+from models.changes.rows import add, remove, the_domain, the_recipient, the_share, the_token
 from models.changes.tokens import fresh_text, token_digest
 from models.networks import NetworkSet
 from models.tables import Share, ShareRecipient, Token, TokenUse
@@ -73,6 +73,34 @@ def add_recipient(session: Session, share_id: str, email: str | None = None) -> 
         visits=0,
     )
     return add(session, row), text
+
+
+def readdress(session: Session, recipient_id: str, email: str) -> tuple[ShareRecipient, str | None]:
+    """Makes a link another person's: a new link in its place, since the former person has the old one; returns its row and its text.
+
+    Whoever came by the old one is out at once. How often the link was used stays counted. Where the e-mail is the same nothing
+    changes, and the text is None.
+
+    Args:
+        session: of the write door.
+        recipient_id: of the link.
+        email: whose it becomes.
+
+    Raises:
+        InvalidError: the e-mail is none.
+        UnknownError: there is no such link.
+    """
+    row, wanted = the_recipient(session, recipient_id), checked_email(email)
+    if row.email == wanted:
+        return row, None
+    tokens = session.scalars(select(Token).where(Token.recipient_id == row.id)).all()
+    uses = select(TokenUse).where(TokenUse.token_id.in_([token.id for token in tokens]))
+    remove(session, session.scalars(uses).all())
+    remove(session, tokens)
+    text = fresh_text()
+    row.email, row.digest = wanted, token_digest(text)
+    session.flush()
+    return row, text
 
 
 def opened_by(session: Session, link: str, address: IPAddress | None = None) -> tuple[Share, ShareRecipient]:
