@@ -296,7 +296,7 @@ def _at(place: str) -> Iterator[None]:
         yield
     except ChangeError as error:
         if not str(error).startswith(place.partition(":")[0] + ":"):
-            raise type(error)(f"{place}: {error}") from None
+            error.args = (f"{place}: {error}",)
         raise
     except AddressError as error:
         raise ConflictError(f"{place}: {error}") from None

@@ -46,14 +46,14 @@ class Begun(msgspec.Struct):
     refused_object_ids: list[str]
 
 
-@SERVICE.operation(202)
+@SERVICE.operation(202, partial=True)
 def apply_to_content(call: Call, body: ContentBody) -> Begun:
     """Begins to give the content of collections entries of its own."""
     whom = principals(body.user_ids, body.group_ids)
     return _begun(call, body, whom, terms_of(body), AclMode(body.mode or AclMode.OVERWRITE), "can_write_acls")
 
 
-@SERVICE.operation(200)
+@SERVICE.operation(200, partial=True)
 def remove_from_content(call: Call, body: ContentRemoval) -> Begun:
     """Begins to remove entries from the content of collections."""
     whom = principals(body.user_ids, body.group_ids)

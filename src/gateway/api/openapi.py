@@ -182,7 +182,7 @@ def _answers(operation: Operation, *, changing: bool) -> Document:
     refusals = {400, 401, 403, 404, 429, 503}
     if changing:
         refusals |= {409, 412, 413}
-    if "content" in operation.name:
+    if operation.partial:
         refusals.add(501)
     for status in sorted(refusals):
         answers[str(status)] = {

@@ -52,6 +52,7 @@ class Operation:
         document: the type of what it tells; None if nothing.
         needs_body: whether a request without a body is refused.
         tagged: whether its answer has an entity tag, and if it changes something, it compares the one that it is sent.
+        partial: whether it is served for some things only, and says 501 of others.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Operation:
     document: Any = None
     needs_body: bool = True
     tagged: bool = False
+    partial: bool = False
 
     def answer(self, call: "Call", body: bytes, query: tuple[tuple[str, str], ...]) -> tuple[int, Any]:
         """Runs it; returns status and document.
@@ -101,13 +103,16 @@ class Service:
     name: str
     operations: dict[str, Operation] = field(default_factory=dict)
 
-    def operation(self, *statuses: int, needs_body: bool = True, tagged: bool = False) -> Callable[[F], F]:
+    def operation(
+        self, *statuses: int, needs_body: bool = True, tagged: bool = False, partial: bool = False
+    ) -> Callable[[F], F]:
         """Registers the function that it decorates, under its own name.
 
         Args:
             statuses: those of success.
             needs_body: whether a request without a body is refused.
             tagged: whether there is an entity tag for it.
+            partial: whether it says 501 of some things.
         """
 
         def register(run: F) -> F:
@@ -124,6 +129,7 @@ class Service:
                 None if document is type(None) else document,
                 needs_body,
                 tagged,
+                partial,
             )
             return run
 

@@ -111,23 +111,23 @@ class SystemSettings(msgspec.Struct, kw_only=True):
 class SystemChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What is to change of a domain; null leaves everything as it is but the template, lives of tokens and the list, which it empties."""
 
-    acl_template_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    allowed_ips: Addresses | None | msgspec.UnsetType = msgspec.UNSET
-    enable_shield: bool | None | msgspec.UnsetType = msgspec.UNSET
-    allow_list_rule: AllowListRule | None | msgspec.UnsetType = msgspec.UNSET
-    role_model: RoleModel | None | msgspec.UnsetType = msgspec.UNSET
-    external_share: bool | None | msgspec.UnsetType = msgspec.UNSET
-    share_expiration_time: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None | msgspec.UnsetType = (
+    acl_template_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    allowed_ips: Addresses | msgspec.UnsetType | None = msgspec.UNSET
+    enable_shield: bool | msgspec.UnsetType | None = msgspec.UNSET
+    allow_list_rule: AllowListRule | msgspec.UnsetType | None = msgspec.UNSET
+    role_model: RoleModel | msgspec.UnsetType | None = msgspec.UNSET
+    external_share: bool | msgspec.UnsetType | None = msgspec.UNSET
+    share_expiration_time: Annotated[int, msgspec.Meta(ge=1, le=3650)] | msgspec.UnsetType | None = (
         msgspec.UNSET
     )
-    default_share_options: ShareOptions | None | msgspec.UnsetType = msgspec.UNSET
-    default_user_token_ttl: Annotated[int, msgspec.Meta(ge=1)] | None | msgspec.UnsetType = msgspec.UNSET
-    default_app_token_ttl: Annotated[int, msgspec.Meta(ge=1)] | None | msgspec.UnsetType = msgspec.UNSET
-    support_access: bool | None | msgspec.UnsetType = msgspec.UNSET
-    support_access_until: datetime | None | msgspec.UnsetType = msgspec.UNSET
-    system_domain_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    system_domain_name: str | None | msgspec.UnsetType = msgspec.UNSET
-    client_ip: str | None | msgspec.UnsetType = msgspec.UNSET
+    default_share_options: ShareOptions | msgspec.UnsetType | None = msgspec.UNSET
+    default_user_token_ttl: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType | None = msgspec.UNSET
+    default_app_token_ttl: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType | None = msgspec.UNSET
+    support_access: bool | msgspec.UnsetType | None = msgspec.UNSET
+    support_access_until: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    system_domain_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    system_domain_name: str | msgspec.UnsetType | None = msgspec.UNSET
+    client_ip: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class GroupSettings(msgspec.Struct, kw_only=True):
@@ -143,21 +143,21 @@ class GroupSettings(msgspec.Struct, kw_only=True):
 class GroupSettingsChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What is to change of a group; null empties."""
 
-    acl_template_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    allowed_ips: Addresses | None | msgspec.UnsetType = msgspec.UNSET
-    group_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    system_domain_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    client_ip: str | None | msgspec.UnsetType = msgspec.UNSET
+    acl_template_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    allowed_ips: Addresses | msgspec.UnsetType | None = msgspec.UNSET
+    group_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    system_domain_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    client_ip: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class UserSettingsChange(msgspec.Struct, kw_only=True):
     """What is to change of a user's settings that bear on access; null empties."""
 
-    acl_template_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    allowed_ips: Addresses | None | msgspec.UnsetType = msgspec.UNSET
-    user_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    system_domain_id: str | None | msgspec.UnsetType = msgspec.UNSET
-    client_ip: str | None | msgspec.UnsetType = msgspec.UNSET
+    acl_template_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    allowed_ips: Addresses | msgspec.UnsetType | None = msgspec.UNSET
+    user_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    system_domain_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    client_ip: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def split(sent: Mapping[str, Any]) -> tuple["UserSettingsChange", dict[str, Any]]:
@@ -168,7 +168,9 @@ def split(sent: Mapping[str, Any]) -> tuple["UserSettingsChange", dict[str, Any]
     """
     refused = sorted(name for name in sent if name in NOT_KEPT)
     if refused:
-        raise told(Reason.NOT_SERVED, f"`{refused[0]}` is not known here, so that nothing would follow from it")
+        raise told(
+            Reason.NOT_SERVED, f"`{refused[0]}` is not known here, so that nothing would follow from it"
+        )
     names = set(UserSettingsChange.__struct_fields__)
     try:
         read = msgspec.convert(

@@ -146,13 +146,13 @@ def get_user_settings(call: Call) -> Settings:
         return _of_user(session, call, _the_user(session, call))
 
 
-@SERVICE.operation(tagged=True)
+@SERVICE.operation(tagged=True, partial=True)
 def replace_user_settings(call: Call, body: Settings) -> Settings:
     """Replaces a user's own settings by what is sent; what bears on access changes where it is sent."""
     return _change_user(call, body, replaces=True)
 
 
-@SERVICE.operation(tagged=True)
+@SERVICE.operation(tagged=True, partial=True)
 def change_user_settings(call: Call, body: Settings) -> Settings:
     """Changes what is sent of a user's settings."""
     return _change_user(call, body, replaces=False)
@@ -339,7 +339,9 @@ def _merged(session: Session, call: Call, user: User) -> Settings:
         template = directory.template_set_for(session, TemplateLevel.GROUP, user.primary_group_id)
     levels: list[list[Network]] = [_lines(session, user.domain_id, {"user_id": user.id})]
     groups = directory.list_groups_of(session, user.id)
-    levels.append([line for group in groups for line in _lines(session, user.domain_id, {"group_id": group.id})])
+    levels.append(
+        [line for group in groups for line in _lines(session, user.domain_id, {"group_id": group.id})]
+    )
     levels.append(_lines(session, user.domain_id, {}))
     binding = next((level for level in levels if level), [])
     return {

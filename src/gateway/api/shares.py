@@ -63,9 +63,9 @@ def create_url_share(call: Call, body: OptionsBody) -> ShareDocument:
     return _created(call, [call.key], body, (), has_open_link=True)
 
 
-@SERVICE.operation(201)
+@SERVICE.operation(201, partial=True)
 def create_bulk_share(call: Call, body: BulkBody) -> ShareDocument:
-    """Shares several objects at once (rule 4)."""
+    """Shares several objects at once."""
     kind = call.parameter("object_type")
     if type_of(kind) not in SHARED_TYPES:
         raise told(Reason.NOT_SERVED, f"`{kind[:64]}` are not shared here")
