@@ -62,6 +62,7 @@ OURS: Final = frozenset(
         b"authorization",  # rule 4
         b"app-id",  # rule 4
         b"auth-token",  # rule 4
+        b"share-auth-token",  # rule 4: the token of a visit, where one asks about it (`gateway.api.share_tokens`)
         b"via",  # tells the backend of hops that are none of its business
         b"x-request-id",
         # who calls, from where
