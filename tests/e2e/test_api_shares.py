@@ -361,7 +361,7 @@ def test_several_objects_are_one_share(house: House) -> None:
     assert house.ask("reader", "POST", f"{API}/share/assets/", body).status_code == 403
     foreign = {**body, "object_ids": [CLIP, THEIRS]}
     assert house.ask("admin", "POST", f"{API}/share/assets/", foreign).status_code == 403
-    assert house.ask("editor", "POST", f"{API}/share/groups/", body).status_code == 501
+    assert house.ask("editor", "POST", f"{API}/share/groups/", body).status_code == 400
     nobody = {**body, "share_by_url": False, "emails": []}
     assert house.ask("editor", "POST", f"{API}/share/assets/", nobody).status_code == 400
     house.told("editor", "DELETE", f"{ASSETS}{made['id']}/", status=204)

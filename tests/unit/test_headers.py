@@ -186,7 +186,12 @@ def test_malformed_names_are_refused(name: bytes) -> None:
 # Credentials
 
 
-OWN = [(b"authorization", b"Bearer ours"), (b"app-id", b"app"), (b"auth-token", b"token"), (b"share-auth-token", b"visit")]
+OWN = [
+    (b"authorization", b"Bearer ours"),
+    (b"app-id", b"app"),
+    (b"auth-token", b"token"),
+    (b"share-auth-token", b"visit"),
+]
 
 
 @pytest.mark.parametrize(

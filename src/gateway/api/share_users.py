@@ -61,7 +61,7 @@ def create_share_user(call: Call, body: ShareUserBody) -> ShareUserDocument:
 
 @SERVICE.operation()
 def replace_share_user(call: Call, body: ShareUserBody) -> ShareUserDocument:
-    """Makes a link another person's; if that is another, its new text is told in `url` this once (rule 2)."""
+    """Makes a link another person's; if that is another, its new text is told in `url` this once."""
     if body.email is None:
         raise bad_value("`email` is missing: say whose the link is to be")
     return _changed(call, body)
@@ -69,7 +69,7 @@ def replace_share_user(call: Call, body: ShareUserBody) -> ShareUserDocument:
 
 @SERVICE.operation()
 def change_share_user(call: Call, body: ShareUserBody) -> ShareUserDocument:
-    """Makes a link another person's, if an e-mail is said; its new text is told in `url` this once (rule 2)."""
+    """Makes a link another person's, if an e-mail is said; its new text is told in `url` this once."""
     return _changed(call, body)
 
 

@@ -63,12 +63,12 @@ def create_url_share(call: Call, body: OptionsBody) -> ShareDocument:
     return _created(call, [call.key], body, (), has_open_link=True)
 
 
-@SERVICE.operation(201, partial=True)
+@SERVICE.operation(201)
 def create_bulk_share(call: Call, body: BulkBody) -> ShareDocument:
-    """Shares several objects at once."""
+    """Shares several objects at once: one share of the first, which opens the others too; its links are told in `users` this once."""
     kind = call.parameter("object_type")
     if type_of(kind) not in SHARED_TYPES:
-        raise told(Reason.NOT_SERVED, f"`{kind[:64]}` are not shared here")
+        raise bad_value("only `assets` and `collections` are shared")
     if not body.emails and not body.share_by_url:
         raise bad_value("nobody is named: say `emails`, or `share_by_url`")
     keys = [call.key_of(kind, id_) for id_ in dict.fromkeys(body.object_ids)]
