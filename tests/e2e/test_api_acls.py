@@ -251,6 +251,21 @@ def test_content_gets_entries_of_its_own(house: House) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (501, "not-served")
 
 
+def test_what_reaches_far_is_told(house: House) -> None:
+    """Whoever lets an entry to write propagate over more objects than the domain's bound is told so beside the document, which stays as it is."""
+    with house.store.write("test") as commit:
+        changes.set_propagation_bounds(commit.session, house.domain, warn_above=1)
+    path = f"{BASE}groups/{CLIENTS}/acl/collections/{TOP}/"
+    wide = house.ask("admin", "PUT", path, {"permissions": ["write"], "propagates": True})
+    assert "write" in wide.headers["x-mediagate-warning"]
+    assert "more than 1 objects" in wide.headers["x-mediagate-warning"]
+    assert wide.headers["etag"] == house.ask("admin", "GET", path).headers["etag"]
+    many = {"object_keys": [TOP], "group_ids": [CLIENTS], "permissions": ["delete"], "propagates": True}
+    assert "x-mediagate-warning" in house.ask("admin", "PUT", f"{BASE}acl/collections/", many).headers
+    plain = house.ask("admin", "PUT", path, {"permissions": ["read"], "propagates": True})
+    assert "x-mediagate-warning" not in plain.headers
+
+
 def test_templates(house: House) -> None:
     """A template is made, changed under its tag, applied within a collection's own entries, and removed; what it gave stays."""
     entries = [{"principal": f"user:{READER}", "permissions": ["read"], "propagates": False}]

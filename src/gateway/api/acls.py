@@ -220,13 +220,13 @@ def check_many(call: Call, body: CheckBody) -> Checked:
 
 
 @SERVICE.operation()
-def set_entries(call: Call, body: EntriesBody) -> Updated:
+def set_entries(call: Call, body: EntriesBody) -> Answer[Updated]:
     """Sets what users and groups may do with several objects of a type."""
     return _set(call, [(call.parameter("object_type"), body)])
 
 
 @SERVICE.operation()
-def set_many_entries(call: Call, body: ManyEntriesBody) -> Updated:
+def set_many_entries(call: Call, body: ManyEntriesBody) -> Answer[Updated]:
     """Sets what users and groups may do with objects, differently for each."""
     if any(len(item.object_keys) != 1 for item in body.objects):
         raise bad_value("each of `objects` has one object key here")
@@ -411,25 +411,35 @@ def held_of(names: Iterable[PermissionName]) -> Permission:
     return held
 
 
-def _set(call: Call, wanted: Sequence[tuple[str, EntriesBody]]) -> Updated:
+def _set(call: Call, wanted: Sequence[tuple[str, EntriesBody]]) -> Answer[Updated]:
     items = [
         ([call.key_of(kind, id_) for id_ in dict.fromkeys(body.object_keys)], body) for kind, body in wanted
     ]
     every = list(dict.fromkeys(key for keys, _ in items for key in keys))
     allowed = changeable(call, every, "can_write_acls")
+    warnings: list[str] = []
     with call.write() as session:
         for keys, body in items:
             some = [key for key in keys if key in allowed]
             if some:
+                warnings += _warnings(session, some, body)
                 whom = principals(body.user_ids, body.group_ids)
                 changes.set_entries(
                     session, some, whom, terms_of(body), AclMode(body.mode or AclMode.OVERWRITE)
                 )
-    return _updated(every, allowed)
+    return Answer(_updated(every, allowed), 200, tuple(warnings))
 
 
 def _updated(wanted: Sequence[ObjectKey], allowed: Sequence[ObjectKey]) -> Updated:
     return Updated([key.id for key in allowed], [key.id for key in wanted if key not in allowed])
+
+
+def _warnings(session: Session, keys: Sequence[ObjectKey], body: EntryBody) -> list[str]:
+    """Returns what to tell whoever lets many objects be changed by one entry."""
+    if not body.propagates:
+        return []
+    held = held_of(body.permissions)
+    return [text for key in keys if (text := changes.far_reaching(session, key, held))]
 
 
 def _put(call: Call, kind: PrincipalKind, body: EntryBody, document: type[Doc]) -> Answer[Doc]:
@@ -438,7 +448,8 @@ def _put(call: Call, kind: PrincipalKind, body: EntryBody, document: type[Doc]) 
         before = _found(session, call, kind)
         call.unchanged(_the_entry(before, document) if before else None)
         changes.set_entries(session, [call.key], [principal], terms_of(body), AclMode.OVERWRITE)
-        return Answer(_the_entry(_found(session, call, kind), document), 200 if before else 201)
+        entry = _the_entry(_found(session, call, kind), document)
+        return Answer(entry, 200 if before else 201, tuple(_warnings(session, [call.key], body)))
 
 
 def _delete(call: Call, kind: PrincipalKind, document: type[msgspec.Struct]) -> None:

@@ -24,7 +24,7 @@ import msgspec
 from gateway.api.attempts import Attempts
 from gateway.api.call import Call
 from gateway.api.conditions import tag_of
-from gateway.api.operations import Operation, told
+from gateway.api.operations import Answer, Operation, told
 from gateway.api.services import SERVICES
 from gateway.caching import VARY
 from gateway.case import Case
@@ -79,15 +79,15 @@ class Desk:
         call = Call(case, self._store, self._facts, self._attempts, self._reception)
         if operation.is_awaited:
             with _explained():
-                status, document = await operation.answer_awaited(call, body, inbound.query_pairs())
+                answer = await operation.answer_awaited(call, body, inbound.query_pairs())
         else:
             work = partial(_run, operation, call, body)
             running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-            status, document = await asyncio.shield(running)
-        await _send(turn, operation, case, status, document)
+            answer = await asyncio.shield(running)
+        await _send(turn, operation, case, answer)
 
 
-def _run(operation: Operation, call: Call, body: bytes) -> tuple[int, Any]:
+def _run(operation: Operation, call: Call, body: bytes) -> Answer[Any]:
     with _explained():
         return operation.answer(call, body, call.case.inbound.query_pairs())
 
@@ -111,19 +111,22 @@ def _explained() -> Iterator[None]:
         raise told(Reason.CONFLICT, str(error)) from error
 
 
-async def _send(turn: Turn, operation: Operation, case: Case, status: int, document: object) -> None:
+async def _send(turn: Turn, operation: Operation, case: Case, answer: Answer[Any]) -> None:
     headers = [
         (b"cache-control", b"no-store"),
         VARY,
         (b"x-request-id", case.inbound.request_id.encode()),
     ]
-    body = b""
-    if status != _NO_CONTENT:
+    headers += [
+        (b"x-mediagate-warning", text.encode("ascii", "backslashreplace")) for text in answer.warnings
+    ]
+    body, document = b"", answer.document
+    if answer.status != _NO_CONTENT:
         body = msgspec.json.encode({} if document is None else document)
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         if operation.tagged:
             headers.append((b"etag", tag_of(document)))
-    await turn.send({"type": "http.response.start", "status": status, "headers": headers})
+    await turn.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await turn.send({"type": "http.response.body", "body": body})
 
 

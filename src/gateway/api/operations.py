@@ -28,15 +28,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[D]):
-    """An answer with another status than the operation's first.
+    """An answer with more than a document.
 
     Attributes:
         document: what is told.
         status: HTTP's.
+        warnings: what whoever changed something should know; told in `X-Mediagate-Warning`, so that the document and its tag stay as they are.
     """
 
     document: D
     status: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Operation:
     tagged: bool = False
     partial: bool = False
 
-    def answer(self, call: "Call", body: bytes, query: tuple[tuple[str, str], ...]) -> tuple[int, Any]:
-        """Runs it; returns status and document.
+    def answer(self, call: "Call", body: bytes, query: tuple[tuple[str, str], ...]) -> Answer[Any]:
+        """Runs it; returns what it says.
 
         Raises:
             GatewayError: what came cannot be read (rule 3), or whatever the operation raises.
@@ -80,7 +82,7 @@ class Operation:
 
     async def answer_awaited(
         self, call: "Call", body: bytes, query: tuple[tuple[str, str], ...]
-    ) -> tuple[int, Any]:
+    ) -> Answer[Any]:
         """Runs it on the loop; returns and raises as `answer`."""
         return self._answered(await self.run(call, **self._said(body, query)))
 
@@ -92,8 +94,8 @@ class Operation:
             said["query"] = _read(lambda: msgspec.convert(_once(query, self.query), self.query, strict=False))
         return said
 
-    def _answered(self, found: object) -> tuple[int, Any]:
-        return (found.status, found.document) if isinstance(found, Answer) else (self.statuses[0], found)
+    def _answered(self, found: object) -> Answer[Any]:
+        return found if isinstance(found, Answer) else Answer(found, self.statuses[0])
 
 
 @dataclass(frozen=True, slots=True)
