@@ -191,6 +191,19 @@ def test_users_keep_settings_of_their_interface(house: House) -> None:
     assert "date_format" not in house.told("reader", "GET", own)
 
 
+@pytest.mark.parametrize(
+    "name", ["external_share", "enable_shield", "share_expiration_time", "default_refresh_token_ttl"]
+)
+def test_what_only_a_domain_has_is_not_kept_for_a_user(house: House, name: str) -> None:
+    """A setting that binds through the domain is refused for a user, of admins too, and not kept as if something followed from it."""
+    own = f"{BASE}user/{READER}/"
+    for who in ("reader", "admin"):
+        for method in ("PATCH", "PUT"):
+            answer = house.ask(who, method, own, {name: 1})
+            assert (answer.status_code, answer.json()["reason"]) == (501, "not-served"), (who, method)
+    assert name not in house.told("reader", "GET", own)
+
+
 def test_merged(house: House) -> None:
     """The most specific template and list that there is are told as merged: the user's, else the primary group's and the groups', else the domain's."""
     merged = f"{BASE}merged/current/"

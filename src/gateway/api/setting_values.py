@@ -4,7 +4,7 @@ Rules:
 
 1. Here are the settings that bear on access. Others are a matter of interfaces: for a user they are kept as they are sent (`settings` of the user), of
    domains and groups they are refused, since nobody here would keep them.
-2. A setting that would bear on access and is not known here is refused for users, too: whoever sets it counts on it.
+2. A setting that would bear on access and is not known here, or is known of domains only, is refused for users, too: whoever sets it counts on it.
 3. Times to live are one number here, for whatever a token is for: both documented fields say it, and where both are sent they say the same.
 4. Support is let in for a time that ends by itself: `support_access` switches it on for 30 days, `support_access_until` says until when.
 """
@@ -29,6 +29,7 @@ NOT_KEPT: Final = frozenset(
     (
         "collections_get_parent_acls",
         "cors_hosts",
+        "default_refresh_token_ttl",
         "delete_grace_period",
         "drm",
         "drm_enforce",
@@ -160,16 +161,28 @@ class UserSettingsChange(msgspec.Struct, kw_only=True):
     client_ip: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
+OF_DOMAINS: Final = frozenset(SystemSettings.__struct_fields__) - frozenset(
+    UserSettingsChange.__struct_fields__
+)
+"""Settings that a domain has and a user has not: kept for a user they would be told back and bind nobody (rule 2)."""
+
+
 def split(sent: Mapping[str, Any]) -> tuple["UserSettingsChange", dict[str, Any]]:
     """Returns what was sent of a user's settings that bear on access, read, and the others (rules 1 and 2).
 
     Raises:
-        GatewayError: a value is none of its field's (BAD_VALUE), or a setting bears on access and is not known here (NOT_SERVED).
+        GatewayError: a value is none of its field's (BAD_VALUE), or a setting bears on access and is not known here, or not of users (NOT_SERVED).
     """
     refused = sorted(name for name in sent if name in NOT_KEPT)
     if refused:
         raise told(
             Reason.NOT_SERVED, f"`{refused[0]}` is not known here, so that nothing would follow from it"
+        )
+    misplaced = sorted(name for name in sent if name in OF_DOMAINS)
+    if misplaced:
+        raise told(
+            Reason.NOT_SERVED,
+            f"`{misplaced[0]}` is set for the domain: for a user nothing would follow from it",
         )
     names = set(UserSettingsChange.__struct_fields__)
     try:
