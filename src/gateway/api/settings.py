@@ -7,7 +7,8 @@ Rules:
 2. A domain's settings are told to its users, a group's to its members, a user's to the user; lists of addresses and support to admins alone. A user's
    merged settings say what binds that user, its list too.
 3. No change of a list locks out who makes it, from where they make it (`models.changes.lockout`); the operator's command line can.
-4. Merged, the user's own setting wins over that of the primary group, and that over the domain's; of lists the most specific one that is not empty.
+4. Merged, the user's own setting wins over that of the primary group, and that over the domain's; of lists the most specific one that is not empty is told,
+   whatever the domain says of how they combine and which lines are for one application.
 5. PATCH and PUT change what is sent. DELETE empties what a group or user has.
 
 Not served: origins of scripts, Kubernetes, and `user/attributes/`.
