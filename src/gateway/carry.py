@@ -10,7 +10,7 @@ from starlette.types import Receive
 
 from gateway.effects import Effects
 from gateway.errors import ClientGoneError, GatewayError
-from gateway.forward import Client, body_of, forward
+from gateway.forward import FRAMING, Client, ClientBody, body_of, forward
 from gateway.headers import Forwarding, Pair, request_headers
 from gateway.identity import Identity
 from gateway.identity_token import IdentityTokens
@@ -30,7 +30,7 @@ from gateway.upstream import (
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 
 
-class Passage(msgspec.Struct, frozen=True):
+class Passage(msgspec.Struct, frozen=True, gc=False):
     """An allowed request on its way.
 
     Attributes:
@@ -95,7 +95,10 @@ def _outbound(passage: Passage, upstream: Upstream, receive: Receive) -> Outboun
     if passage.effects is not None and passage.effects.needs_answer_body:
         headers = [pair for pair in headers if pair[0] != _ACCEPT_ENCODING]
         headers.append((_ACCEPT_ENCODING, b"identity"))
-    body, length = (passage.body, None) if passage.body is not None else body_of(inbound.headers, receive)
+    body: bytes | ClientBody | None = passage.body
+    length = None
+    if body is None and not FRAMING.isdisjoint(inbound.fields):
+        body, length = body_of(inbound.headers, receive)
     links = links_for(inbound, upstream.settings)
     return Outbound(inbound.method, inbound.target, headers, body, length, None, inbound.request_id, links)
 
@@ -131,7 +134,9 @@ def headers_for(
         passage.identity.share,
         passage.identity.recipient_id,
     )
-    unwanted = passage.operation.row.drop_headers | passage.tokens.removed | drop
+    unwanted = passage.operation.row.drop_headers
+    if passage.tokens.removed or drop:
+        unwanted = unwanted | passage.tokens.removed | drop
     host = settings.host_header.encode() if settings.host_header else None
     headers = request_headers(inbound.headers, forwarding, settings.credential, host, unwanted)
     if host is not None:

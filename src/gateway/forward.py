@@ -30,7 +30,7 @@ from gateway.upstream import Answer, Outbound, Receiver, RelayBrokenError, Uploa
 SMALL_BODY: Final = 65536
 """Bodies up to this length are gathered before a backend's connection is taken (rule 1)."""
 
-_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
+FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 
 OnAnswer = Callable[[Answer], Awaitable[Answer]]
 
@@ -49,7 +49,7 @@ class BrokenOffError(Exception):
     """The answer broke off after the client had its head: only the connection's end can still tell."""
 
 
-class Carried(msgspec.Struct, frozen=True):
+class Carried(msgspec.Struct, frozen=True, gc=False):
     """What the client got."""
 
     status: int
@@ -90,7 +90,7 @@ def body_of(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> tuple[C
     Raises:
         GatewayError: the framing has two readings.
     """
-    said = [pair for pair in headers if pair[0] in _FRAMING]
+    said = [pair for pair in headers if pair[0] in FRAMING]
     if not said:
         return None, None
     lengths = [value for name, value in said if name == b"content-length"]

@@ -26,7 +26,7 @@ _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++ ")  # RFC 9110 9.1:
 _NOT_ONE: Final = "the head is not one of HTTP/1.1"
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The head of a request.
 
     Attributes:

@@ -13,7 +13,7 @@ _VISIBLE: Final = bytes(range(0x21, 0x7F))
 _COLON: Final = b": "
 
 
-class Outbound(msgspec.Struct, frozen=True):
+class Outbound(msgspec.Struct, frozen=True, gc=False):
     """A request for a backend.
 
     Attributes:
