@@ -164,3 +164,33 @@ def test_same_email_in_two_domains_must_be_told_apart(mediagate: CommandLine) ->
     assert mediagate.json("user", "show", STAN, "--domain", "studio")["domain"] == "studio"
     assert "several domains have a user `stan@example.org`" in mediagate.fails("user", "show", STAN)
     assert [user["email"] for user in mediagate.json("user", "list", "--domain", "studio")] == [STAN]
+
+
+def test_a_password_comes_from_a_file_and_is_kept_as_a_hash(mediagate: CommandLine, tmp_path: Path) -> None:
+    """The first line of the file is the password; neither command nor history tells it, and it can be taken away again."""
+    mediagate.ok("user", "add", STAN)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a long password\nnot this\n")
+    assert (
+        mediagate.ok("user", "password", STAN, "--password-file", str(secret))
+        == f"set the password of {STAN}\n"
+    )
+    assert "a long password" not in mediagate.ok("history")
+    assert "argon2" not in mediagate.ok("history")
+    assert "argon2" not in str(mediagate.json("user", "show", STAN))
+    assert mediagate.ok("user", "password", STAN, "--remove") == f"removed the password of {STAN}\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--remove", "--password-file", "x")])
+def test_a_password_is_set_or_removed(mediagate: CommandLine, options: tuple[str, ...]) -> None:
+    """Neither or both of the two ways is wrong use, and a password that is too short is refused."""
+    mediagate.ok("user", "add", STAN)
+    mediagate.fails("user", "password", STAN, *options, code=2)
+
+
+def test_a_short_password_is_refused(mediagate: CommandLine, tmp_path: Path) -> None:
+    """A password that nobody should have is refused, and nothing is kept."""
+    mediagate.ok("user", "add", STAN)
+    (tmp_path / "short.txt").write_text("short")
+    said = mediagate.fails("user", "password", STAN, "--password-file", str(tmp_path / "short.txt"))
+    assert "a password has 8 to 256 characters" in said

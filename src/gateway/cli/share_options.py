@@ -1,14 +1,11 @@
 """The options by which `mediagate share` says what a share is like, and what is told of one."""
 
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gateway.cli.failures import CommandError
 from gateway.cli.tokens import span_from, until, when
 from models import directory
 from models.records import Right
@@ -16,13 +13,9 @@ from models.records import Right
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from models.passwords import Hashed
     from models.tables import Share, ShareRecipient, ShareTerms
 
 NONE: Final = "none"
-STANDARD_INPUT: Final = "-"
-MAX_PASSWORD_FILE: Final = 4_096
-"""Characters that are read of the file of a password."""
 
 ShareArgument = Annotated[
     str, typer.Argument(metavar="SHARE", help="A share's id, as `share list` shows it.", show_default=False)
@@ -49,15 +42,6 @@ VisitsOption = Annotated[
     str | None,
     typer.Option(
         "--max-visits", metavar="COUNT", help="So many sign-ins at most, or none.", show_default=False
-    ),
-]
-PasswordOption = Annotated[
-    str | None,
-    typer.Option(
-        "--password-file",
-        metavar="PATH",
-        help="Its first line is the password; - reads standard input.",
-        show_default=False,
     ),
 ]
 WatermarkOption = Annotated[
@@ -99,30 +83,6 @@ def visits_of(text: str | None) -> int | None:
     if not text.isascii() or not text.isdigit():
         raise typer.BadParameter(f"`{text}` is no number of visits: write 20, or none")
     return int(text)
-
-
-def password_of(path: str | None) -> "Hashed | None":
-    """Returns what is kept of the password that stands in a file; None if no file is named.
-
-    A password is never an argument: everybody on the machine can read those.
-    """
-    if path is None:
-        return None
-    from models.passwords import PasswordError, hashed
-
-    try:
-        text = sys.stdin.read(MAX_PASSWORD_FILE) if path == STANDARD_INPUT else _read(Path(path))
-        return hashed(text.partition("\n")[0].removesuffix("\r"))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise CommandError(f"the password file `{path}` cannot be read: {why}") from None
-    except PasswordError as error:
-        raise CommandError(str(error)) from None
-
-
-def _read(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.read(MAX_PASSWORD_FILE)
 
 
 def described(session: "Session", share: "Share") -> dict[str, Any]:

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.options import DomainOption, ObjectArgument, examples
+from gateway.cli.passwords import PasswordOption, password_of
 from gateway.cli.share_options import (
     LifeOption,
     NetworkOption,
-    PasswordOption,
     RightOption,
     ShareArgument,
     TitleOption,
@@ -21,7 +21,6 @@ from gateway.cli.share_options import (
     WatermarkOption,
     described,
     end_of,
-    password_of,
     visits_of,
 )
 from gateway.cli.text import card, table

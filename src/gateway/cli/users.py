@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from gateway.cli import naming
 from gateway.cli.desk import desk_of
 from gateway.cli.options import DomainOption, ForceOption, UserArgument, examples, guard_of
+from gateway.cli.passwords import PasswordOption, password_of
 from gateway.cli.text import card, table
 from gateway.cli.user_forms import (
     Avatar,
@@ -40,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
     users.command("list")(list_)
     users.command("show")(show)
     users.command("set", epilog=SET_EXAMPLES)(set_)
+    users.command("password", epilog=PASSWORD_EXAMPLES)(password)
     app.add_typer(users)
 
 
@@ -54,6 +56,12 @@ SET_EXAMPLES = examples(
     "mediagate user set stan@example.org --status BLOCKED",
     "mediagate user set ada@example.org --type POWER --admin",
     """mediagate user set stan@example.org --primary-group editors --settings '{"theme": "dark"}'""",
+)
+
+
+PASSWORD_EXAMPLES = examples(
+    "mediagate user password ada@example.org --password-file secret.txt",
+    "mediagate user password stan@example.org --remove",
 )
 
 
@@ -174,6 +182,28 @@ def set_(  # noqa: PLR0913 - one for each option
         changes.update_user(commit.session, found.id, guard=guard_of(force=force), **wanted)
         told = described(commit.session, found)
     desk.tell(told, f"changed user {found.email}")
+
+
+def password(
+    context: typer.Context,
+    user: UserArgument,
+    *,
+    password_file: PasswordOption = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Leave the user none.")] = False,
+    domain: DomainOption = None,
+) -> None:
+    """Sets the password by which a user signs in over the management API; tokens stay as they are."""
+    if (password_file is None) is not remove:
+        raise typer.BadParameter("name either --password-file or --remove")
+    kept = password_of(password_file)
+    desk = desk_of(context)
+    with desk.writing() as commit:
+        found = naming.the_user(commit.session, user, domain)
+        changes.set_password(commit.session, found.id, kept)
+    desk.tell(
+        {"user": found.email, "password": kept is not None},
+        f"{'set' if kept else 'removed'} the password of {found.email}",
+    )
 
 
 def _group_id(session: Session, name: str, user: User) -> str | None:
