@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
 from gateway.api.operations import Answer, Service, bad_value, told
+from gateway.api.paging import Listed
 from gateway.errors import GatewayError
 from gateway.local_services import documented_of
 from gateway.reasons import Reason
@@ -165,18 +166,10 @@ class Checked(msgspec.Struct):
     access_denied: list[str]
 
 
-class ShareEntries(msgspec.Struct):
+class ShareEntries(Listed, kw_only=True):
     """A page of the entries that speak of shares."""
 
     objects: list[ShareEntry]
-    page: int
-    pages: int
-    per_page: int
-    total: int
-    first_url: str | None
-    prev_url: str | None
-    next_url: str | None
-    last_url: str | None
 
 
 MAX_ASKED: Final = 2_000

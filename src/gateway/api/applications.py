@@ -7,8 +7,9 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
+from gateway.api.paging import Listed
 from gateway.api.tokens import SERVICE
-from gateway.api.users import UNSET, Page, Text
+from gateway.api.users import UNSET, Text
 from models import changes, directory
 from models.tables import Application
 
@@ -24,7 +25,7 @@ class ApplicationDocument(msgspec.Struct):
     system_domain_id: str
 
 
-class Applications(Page, kw_only=True):
+class Applications(Listed, kw_only=True):
     """A page of applications by name."""
 
     objects: list[ApplicationDocument]

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
 from gateway.api.operations import Answer, told
-from gateway.api.users import SERVICE, UNSET, BasicUsers, Page, Text, UserDocument, basic_users, roles_of
+from gateway.api.paging import Listed
+from gateway.api.users import SERVICE, UNSET, BasicUsers, Text, UserDocument, basic_users, roles_of
 from gateway.api.users import document_of as user_document
 from gateway.reasons import Reason
 from models import changes, directory
@@ -54,13 +55,13 @@ class BasicGroup(msgspec.Struct):
     group_type: GroupType | None
 
 
-class Groups(Page, kw_only=True):
+class Groups(Listed, kw_only=True):
     """A page of groups by name."""
 
     objects: list[GroupDocument]
 
 
-class BasicGroups(Page, kw_only=True):
+class BasicGroups(Listed, kw_only=True):
     """A page of groups' names."""
 
     objects: list[BasicGroup]

@@ -18,7 +18,7 @@ from gateway.api.acls import PermissionName
 from gateway.api.call import Call
 from gateway.api.openapi import described
 from gateway.api.operations import Answer, Service, told
-from gateway.api.users import Page
+from gateway.api.paging import Listed
 from gateway.errors import GatewayError
 from gateway.local_services import documented_of
 from gateway.reasons import Reason
@@ -79,7 +79,7 @@ class Job(msgspec.Struct):
     date_created: datetime
 
 
-class Jobs(Page, kw_only=True):
+class Jobs(Listed, kw_only=True):
     """A page of the domain's jobs, the newest first."""
 
     objects: list[Job]

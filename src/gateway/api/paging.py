@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
 
@@ -93,6 +95,19 @@ class Page:
             "next_url": link(self.number + 1),
             "last_url": link(min(pages, MAX_PAGE)),
         }
+
+
+class Listed(msgspec.Struct, kw_only=True):
+    """Where a page of a list stands, and where the others are."""
+
+    page: int
+    pages: int
+    per_page: int
+    total: int
+    first_url: str | None
+    prev_url: str | None
+    next_url: str | None
+    last_url: str | None
 
 
 def _number(said: dict[str, str], name: str, default: int, most: int) -> int:

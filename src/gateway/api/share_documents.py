@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from gateway.api.operations import bad_value
-from gateway.api.users import Page
+from gateway.api.paging import Listed
 from gateway.local_services import documented_of
 from models import directory
 from models.passwords import Hashed, PasswordError, hashed
@@ -95,7 +95,7 @@ class Shares(msgspec.Struct):
     objects: list[ShareDocument]
 
 
-class SharesPage(Page, kw_only=True):
+class SharesPage(Listed, kw_only=True):
     """A page of shares, oldest first."""
 
     objects: list[ShareDocument]

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
 from gateway.api.operations import Service, bad_value, told
-from gateway.api.users import Page
+from gateway.api.paging import Listed
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
 from models import changes, directory
@@ -63,7 +63,7 @@ class NewTokenDocument(TokenDocument, kw_only=True):
     token: str
 
 
-class Tokens(Page, kw_only=True):
+class Tokens(Listed, kw_only=True):
     """A page of the caller's tokens that are valid, oldest first."""
 
     objects: list[TokenDocument]

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
 from gateway.api.operations import Service, bad_value, told
+from gateway.api.paging import Listed
 from gateway.reasons import Reason
 from models import changes, directory
 from models.changes import UserAttributes
@@ -72,26 +73,13 @@ class BasicUser(msgspec.Struct):
     photo: str | None
 
 
-class Page(msgspec.Struct, kw_only=True):
-    """Where a page of a list stands, and where the others are."""
-
-    page: int
-    pages: int
-    per_page: int
-    total: int
-    first_url: str | None
-    prev_url: str | None
-    next_url: str | None
-    last_url: str | None
-
-
-class Users(Page, kw_only=True):
+class Users(Listed, kw_only=True):
     """A page of users by e-mail; those who are deleted are not listed."""
 
     objects: list[UserDocument]
 
 
-class BasicUsers(Page, kw_only=True):
+class BasicUsers(Listed, kw_only=True):
     """A page of users' names."""
 
     objects: list[BasicUser]
