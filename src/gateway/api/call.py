@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from gateway.api.attempts import Attempt, Attempts
 from gateway.api.conditions import may_change, tag_of
-from gateway.api.paging import MAX_SIZE, Page
+from gateway.api.paging import MAX_SIZE, Listed, Page
 from gateway.authorize import Authorizer, Verdict
 from gateway.case import Case
 from gateway.errors import GatewayError
@@ -35,7 +36,8 @@ from models.door import WriteSession
 from models.records import ObjectKey, UserRecord, is_word
 from models.store import Store
 
-T = TypeVar("T")
+L = TypeVar("L", bound=Listed)
+Found = TypeVar("Found")
 
 
 class Call:
@@ -131,6 +133,28 @@ class Call:
         """Returns the page that is asked for of a list that is at hand whole."""
         page = self.page(max_size)
         return self.paged(objects[page.offset : page.offset + page.size], len(objects), page)
+
+    def listed(
+        self,
+        session: Session,
+        query: Select[Found],
+        told: Callable[[Found], msgspec.Struct],
+        kind: type[L],
+        max_size: int = MAX_SIZE,
+    ) -> L:
+        """Returns the page that is asked for of what a query finds; no more is read than stands on it.
+
+        Args:
+            session: a snapshot.
+            query: finds rows, in an order that leaves nothing open.
+            told: makes the document of one.
+            kind: the list's own type.
+            max_size: the largest page of this list.
+        """
+        page = self.page(max_size)
+        total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+        rows = session.scalars(query.offset(page.offset).limit(page.size)).all()
+        return msgspec.convert(self.paged([told(row) for row in rows], total, page), kind)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

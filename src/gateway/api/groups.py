@@ -11,6 +11,7 @@ Rules:
 from typing import Final, Literal
 
 import msgspec
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
@@ -21,7 +22,7 @@ from gateway.api.users import document_of as user_document
 from gateway.reasons import Reason
 from models import changes, directory
 from models.records import GroupKind
-from models.tables import Group
+from models.tables import Group, Membership, User
 
 GroupType = Literal["TEAM", "ROLE_GROUP"]
 _KINDS: Final[dict[str | None, GroupKind]] = {
@@ -104,12 +105,7 @@ def list_role_groups(call: Call) -> Groups:
 def list_groups_basic(call: Call) -> BasicGroups:
     """The names of the groups of the domain."""
     with call.read() as session:
-        page = call.cut(list(directory.list_groups(session, call.domain_id)))
-        page["objects"] = [
-            BasicGroup(group.id, group.name, group.description, _TYPES[group.kind])
-            for group in page["objects"]
-        ]
-        return msgspec.convert(page, BasicGroups)
+        return call.listed(session, _groups_of(call, None), _basic, BasicGroups)
 
 
 @SERVICE.operation(201, tagged=True)
@@ -186,7 +182,9 @@ def delete_team(call: Call) -> None:
 def list_members(call: Call) -> BasicUsers:
     """The members of a group; an addition to the documented API."""
     with call.read() as session:
-        return basic_users(call, list(directory.list_members(session, _the(session, call).id)))
+        members = select(User).join(Membership, Membership.user_id == User.id)
+        inside = members.where(Membership.group_id == _the(session, call).id)
+        return basic_users(session, call, inside.order_by(User.email, User.id))
 
 
 @SERVICE.operation(201, 200)
@@ -221,10 +219,17 @@ def document_of(session: Session, group: Group) -> GroupDocument:
 
 def _listed(call: Call, kind: GroupKind | None) -> Groups:
     with call.read() as session:
-        found = directory.list_groups(session, call.domain_id)
-        page = call.cut([group for group in found if kind is None or group.kind is kind])
-        page["objects"] = [document_of(session, group) for group in page["objects"]]
-        return msgspec.convert(page, Groups)
+        found = _groups_of(call, kind)
+        return call.listed(session, found, lambda group: document_of(session, group), Groups)
+
+
+def _groups_of(call: Call, kind: GroupKind | None) -> Select[Group]:
+    found = select(Group).where(Group.domain_id == call.domain_id).order_by(Group.name, Group.id)
+    return found if kind is None else found.where(Group.kind == kind)
+
+
+def _basic(group: Group) -> BasicGroup:
+    return BasicGroup(group.id, group.name, group.description, _TYPES[group.kind])
 
 
 def _delete(call: Call, kind: GroupKind | None) -> None:

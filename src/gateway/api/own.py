@@ -124,11 +124,9 @@ def ingest(call: Call, body: IngestBody) -> Answer[IngestedDocument]:
 @SERVICE.operation()
 def list_jobs(call: Call) -> Jobs:
     """The jobs that apply entries to content."""
+    mine = select(AclJob).where(AclJob.domain_id == call.domain_id)
     with call.read() as session:
-        mine = select(AclJob).where(AclJob.domain_id == call.domain_id)
-        jobs = session.scalars(mine.order_by(AclJob.created.desc(), AclJob.id)).all()
-        page = call.cut([_job(job) for job in jobs])
-        return msgspec.convert(page, Jobs)
+        return call.listed(session, mine.order_by(AclJob.created.desc(), AclJob.id), _job, Jobs)
 
 
 @SERVICE.operation()

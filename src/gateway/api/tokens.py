@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
@@ -23,7 +23,7 @@ from gateway.api.operations import Service, bad_value, told
 from gateway.api.paging import Listed
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
-from models import changes, directory
+from models import changes
 from models.passwords import LEAST, MOST, fits
 from models.records import DomainStatus, UserStatus, UserType
 from models.tables import Application, SystemDomain, Token, User
@@ -194,17 +194,11 @@ def revoke_token(call: Call) -> dict[str, Any]:
 @SERVICE.operation()
 def list_tokens(call: Call) -> Tokens:
     """The valid tokens of the caller."""
-    now = datetime.now(UTC)
+    lasting = or_(Token.expires.is_(None), Token.expires > datetime.now(UTC))
+    valid = select(Token).where(Token.user_id == call.user.id, Token.revoked_at.is_(None), lasting)
     with call.read() as session:
-        every = directory.list_tokens(session, call.user.id)
-        valid = [
-            token
-            for token in every
-            if token.revoked_at is None and (token.expires is None or token.expires > now)
-        ]
-        page = call.cut(valid)
-        page["objects"] = [document_of(session, token) for token in page["objects"]]
-        return msgspec.convert(page, Tokens)
+        ordered = valid.order_by(Token.created, Token.id)
+        return call.listed(session, ordered, lambda token: document_of(session, token), Tokens)
 
 
 @SERVICE.operation(201)

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
@@ -158,23 +159,16 @@ _EMPTY: Final[dict[str, Any]] = {
 @SERVICE.operation()
 def list_users(call: Call) -> Users:
     """The users of the domain."""
+    present = _users_of(call).where(User.status != UserStatus.DELETED)
     with call.read() as session:
-        users = [
-            user
-            for user in directory.list_users(session, call.domain_id)
-            if user.status is not UserStatus.DELETED
-        ]
-        page = call.cut(users, MAX_PAGE)
-        page["objects"] = [document_of(session, user, call) for user in page["objects"]]
-        return msgspec.convert(page, Users)
+        return call.listed(session, present, lambda user: document_of(session, user, call), Users, MAX_PAGE)
 
 
 @SERVICE.operation()
 def list_users_basic(call: Call) -> BasicUsers:
     """The names of the users of the domain."""
     with call.read() as session:
-        users = directory.list_users(session, call.domain_id)
-        return basic_users(call, [user for user in users if user.status is UserStatus.ACTIVE])
+        return basic_users(session, call, _users_of(call).where(User.status == UserStatus.ACTIVE))
 
 
 @SERVICE.operation(201, tagged=True)
@@ -272,16 +266,14 @@ def check_role(call: Call) -> dict[str, Any]:
     return {}
 
 
-def basic_users(call: Call, users: list[User]) -> BasicUsers:
+def basic_users(session: Session, call: Call, query: Select[User]) -> BasicUsers:
     """Returns the page that is asked for of some users' names."""
-    page = call.cut(users, MAX_PAGE)
-    page["objects"] = [
-        BasicUser(
-            user.id, _shown(user, call, "email"), user.first_name, user.last_name, user.avatar_url or None
-        )
-        for user in page["objects"]
-    ]
-    return msgspec.convert(page, BasicUsers)
+
+    def told_of(user: User) -> BasicUser:
+        email, photo = _shown(user, call, "email"), user.avatar_url or None
+        return BasicUser(user.id, email, user.first_name, user.last_name, photo)
+
+    return call.listed(session, query, told_of, BasicUsers, MAX_PAGE)
 
 
 def roles_of(session: Session, call: Call, user: User) -> list[str]:
@@ -319,6 +311,10 @@ def document_of(session: Session, user: User, call: Call) -> UserDocument:
         date_created=user.created,
         date_modified=user.modified,
     )
+
+
+def _users_of(call: Call) -> Select[User]:
+    return select(User).where(User.domain_id == call.domain_id).order_by(User.email, User.id)
 
 
 def _changed(call: Call, user_id: str, body: UserChange, *, own: bool = False) -> UserDocument:
