@@ -29,6 +29,7 @@ from gateway.options import tell_methods
 from gateway.reasons import Reason
 from gateway.refusals import refusal
 from gateway.sockets import admit, as_get, check_handshake, deny, is_socket, join
+from gateway.upstream import UploadBrokenError
 from gateway.whole_body import read_body
 from gateway.worker import Worker
 
@@ -161,7 +162,12 @@ class Pipeline:
             await carry(passage, upstream, turn)
 
     async def _refuse(self, trail: Trail, error: GatewayError, turn: Turn) -> None:
-        """Audits a refusal that is not yet, and tells the client, if it is there."""
+        """Audits a refusal that is not yet, and tells the client, if it is there.
+
+        A body that was broken off after its request was allowed is a refusal of its own, with a line of its own.
+        """
+        if isinstance(error, UploadBrokenError):
+            trail.audited = False
         if trail.audited:
             LOG.info("request %s: %s", trail.request_id, error)
         error = audit_failure(self._worker, trail, error)

@@ -1,5 +1,6 @@
 """Bodies of a POST that name another method, through the whole running gateway: the backend never gets the end of one."""
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -93,6 +94,20 @@ def test_an_upload_of_any_size_passes_whole(home: House, got: list[bytes], *, ch
     assert answer.status == 200
     if not chunked:
         assert b"".join(got) == body
+
+
+def test_a_body_that_is_broken_off_is_audited_as_refused(home: House, got: list[bytes]) -> None:
+    """The line that says that the request was allowed has another behind it, which says why its body was not."""
+    answer = home.ask("POST", "/a", "ada", data={"_method": "DELETE"})
+
+    assert answer.status_code == 400
+    lines = [json.loads(line) for line in home.gateway.audit.read_text().splitlines()]
+    mine = [line for line in lines if line["request_id"] == answer.headers["x-request-id"]]
+    assert [(line["verdict"], line["reason"]) for line in mine] == [
+        ("allowed", mine[0]["reason"]),
+        ("refused", "bad-body"),
+    ]
+    assert got == []
 
 
 def test_an_ordinary_clients_upload_passes(home: House, got: list[bytes]) -> None:
