@@ -35,14 +35,26 @@ FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 OnAnswer = Callable[[Answer], Awaitable[Answer]]
 
 
-class Client(Receiver, Protocol):
-    """Who asked, as far as an answer is carried to it; `gateway.downstream.Turn` is one."""
+class Caller(Protocol):
+    """Who asked, and may leave.
+
+    Attributes:
+        on_gone: called if the client leaves while nobody waits for its body.
+        gone: whether it has left.
+    """
+
+    on_gone: Callable[[], None] | None
+    gone: bool
 
     async def receive(self) -> Message:
         """Returns the next piece of its body."""
 
     async def send(self, message: Message) -> None:
         """Gives it a message of the answer."""
+
+
+class Client(Receiver, Caller, Protocol):
+    """Who asked, as far as an answer is carried to it; `gateway.downstream.Turn` is one."""
 
 
 class BrokenOffError(Exception):
@@ -136,7 +148,7 @@ async def forward(
         outbound = await _gathered(outbound)
     if on_answer is None:
         return await _relay(outbound, upstream, client, shared=shared)
-    watch = _Watch(client, held=detached)
+    watch = Watch(client, held=detached)
     try:
         async with upstream.exchange(outbound) as answer:
             watch.hold()
@@ -204,12 +216,12 @@ async def _carry(answer: Answer, asked: Outbound, send: Send, *, shared: bool) -
         raise BrokenOffError(str(error)) from error
 
 
-class _Watch:
+class Watch:
     """Cancels the task that made it when the client leaves, at once or when it is let go (rules 3 and 5)."""
 
     __slots__ = ("_cancelling", "_client", "_gone", "_held", "_task")
 
-    def __init__(self, client: Client, *, held: bool) -> None:
+    def __init__(self, client: Caller, *, held: bool) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("forwarding runs in a task")

@@ -156,7 +156,7 @@ class Pipeline:
         upstream = worker.upstreams[operation.row.upstream]
         if is_socket(scope):
             running = partial(worker.running.carrying, case, revision)
-            await join(passage, upstream, scope, turn.receive, turn.send, running)
+            await join(passage, upstream, scope, turn, running)
             return
         with Carrying(worker.running, case, revision, effects):
             await carry(passage, upstream, turn)

@@ -21,8 +21,8 @@ RFC 6455 7.4 has the close codes.
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple
 
 from starlette.types import Receive, Scope, Send
@@ -30,6 +30,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.caching import for_caches
 from gateway.carry import Passage, headers_for, links_for
 from gateway.errors import ClientGoneError, GatewayError
+from gateway.forward import Caller, Watch
 from gateway.headers import Pair, response_headers
 from gateway.identity import Identity, Proof
 from gateway.inbound import Inbound
@@ -127,37 +128,50 @@ async def deny(send: Send, status: int, headers: Sequence[Pair], body: bytes) ->
     await send({"type": f"{_DENIAL}.body", "body": body})
 
 
-async def join(
-    passage: Passage, upstream: Upstream, scope: Scope, receive: Receive, send: Send, running: Running
-) -> None:
+async def join(passage: Passage, upstream: Upstream, scope: Scope, client: Caller, running: Running) -> None:
     """Opens the backend's side of an allowed handshake, then the client's, and carries messages until one of them ends.
 
     Args:
         passage: what was allowed.
         upstream: who is asked.
         scope: of the handshake.
-        receive: of the client.
-        send: of the client.
+        client: whose handshake it is; one that leaves before the backend has answered ends that, too.
         running: makes the context in which both sides are open, and what cuts them may be called.
 
     Raises:
         UpstreamError: the backend gave no usable answer to the handshake; the client heard nothing.
+        ClientGoneError: the client left meanwhile.
     """
     inbound = passage.inbound
     headers = headers_for(passage, upstream.settings, OF_THE_PROTOCOL)
     links = links_for(inbound, upstream.settings)
     handshake = Outbound("GET", inbound.target, headers, request_id=inbound.request_id, links=links)
-    await receive()  # `websocket.connect`: there is nothing in it
+    await client.receive()  # `websocket.connect`: there is nothing in it
     try:
-        async with upstream.websockets.socket(handshake, scope["subprotocols"]) as backend:
+        async with AsyncExitStack() as stack:
+            opening = upstream.websockets.socket(handshake, scope["subprotocols"])
+            backend = await _while_there(client, stack.enter_async_context(opening))
             limit = upstream.settings.websocket_message
-            await send({"type": "websocket.accept", "subprotocol": backend.subprotocol, "max_message": limit})
-            joined = Joined(backend, upstream.settings, receive, send)
+            accept = {"type": "websocket.accept", "subprotocol": backend.subprotocol, "max_message": limit}
+            await client.send(accept)
+            joined = Joined(backend, upstream.settings, client.receive, client.send)
             with running(joined.cut):
                 end = await joined.carry()
             LOG.info("request %s: the WebSocket ended: %s", inbound.request_id, end)
     except SocketRefusedError as refused:
-        await deny(send, *_heard(refused, handshake))
+        await deny(client.send, *_heard(refused, handshake))
+
+
+async def _while_there(client: Caller, opening: Coroutine[Any, Any, BackendSocket]) -> BackendSocket:
+    """Returns what `opening` does, unless the client leaves first."""
+    watch = Watch(client, held=False)
+    try:
+        return await opening
+    except asyncio.CancelledError:
+        watch.name_our_own()
+        raise
+    finally:
+        watch.end()
 
 
 def _heard(refused: SocketRefusedError, asked: Outbound) -> tuple[int, list[Pair], bytes]:

@@ -510,6 +510,22 @@ def test_a_client_that_leaves_within_the_handshake(home: House) -> None:
     assert "Traceback" not in home.gateway.log
 
 
+def test_a_client_that_leaves_a_backend_which_says_nothing(home: House) -> None:
+    """A handshake that the backend does not answer ends with the client: it holds no place until the backend's time is over."""
+    home.backend.use(_silent)
+    with home.line() as line:
+        line.send(HANDSHAKE % b"/http/b")
+        assert eventually(lambda: home.backend.requests)
+    assert eventually(home.backend.visits[0].over.is_set)
+    assert "Traceback" not in home.gateway.log
+
+
+async def _silent(visit: Any) -> None:
+    """Hears a handshake and says nothing."""
+    await visit.head()
+    await visit.left()
+
+
 def _stands_still(talk: Talk) -> bool:
     before = talk.flooded
     time.sleep(0.3)

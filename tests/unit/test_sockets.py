@@ -99,7 +99,10 @@ def test_a_row_takes_no_socket_unless_it_says_so() -> None:
 
 
 class Client:
-    """A client's two callables."""
+    """A client that stays."""
+
+    gone = False
+    on_gone: Callable[[], None] | None = None
 
     def __init__(self, *messages: dict[str, Any], fails: bool = False) -> None:
         self._messages = [{"type": "websocket.connect"}, *messages]
@@ -152,9 +155,7 @@ async def joined(client: Client, *, cut: bool) -> list[tuple[int | None, str | N
     async with serve(hear, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         async with asking(f"http://127.0.0.1:{port}") as upstream, asyncio.timeout(5):
-            joining = asyncio.create_task(
-                join(passage, upstream, given, client.receive, client.send, running)
-            )
+            joining = asyncio.create_task(join(passage, upstream, given, client, running))
             if cut:
                 await until(lambda: len(client.heard) == 2)
                 cuts[0](GatewayError(Reason.NO_GRANT))
