@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -97,6 +97,8 @@ class Listener(ThreadingMixIn, TCPServer):
     def stop(self) -> None:
         """Answers no more."""
         if self._thread:
+            with suppress(OSError):  # not every system can; the end then waits for the next beat
+                self.socket.shutdown(socket.SHUT_RDWR)
             self.shutdown()
             self._thread.join()
 
