@@ -13,6 +13,7 @@ demo: $(READY)
 	@$(BIN)/mediagate demo
 
 test: $(READY)
+	@$(BIN)/python -m compileall -q src # once, not in each process that the tests start where PYTHONDONTWRITEBYTECODE is set
 	@$(BIN)/pytest
 
 lint: $(READY)

@@ -11,15 +11,20 @@ Rules:
    a `share`. A share that is changed has another token at once.
 """
 
+import json
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.headers import OUR_PREFIXES, Pair, folded
-from gateway.signing_keys import SigningKey, key_set
 from models.records import ShareRecord, UserRecord
+
+if TYPE_CHECKING:
+    from gateway.signing_keys import (
+        SigningKey,
+    )  # with PyJWT and cryptography, which only those need who have keys
 
 MAX_TOKENS: Final = 10_000
 """Tokens that one worker keeps to send again, about 10 MB; those that were not sent for longest go first."""
@@ -36,6 +41,11 @@ class _Kept(NamedTuple):
     text: bytes
 
 
+def key_set(keys: Iterable["SigningKey"]) -> bytes:
+    """Returns the public halves as a JWK set (RFC 7517 5), in order."""
+    return json.dumps({"keys": [dict(key.public) for key in keys]}, separators=(",", ":")).encode()
+
+
 class IdentityTokens:
     """Signs tokens for the upstreams that have an audience.
 
@@ -47,7 +57,7 @@ class IdentityTokens:
     def __init__(
         self,
         issuer: str,
-        keys: Sequence[SigningKey],
+        keys: Sequence["SigningKey"],
         audiences: Mapping[str, str],
         *,
         header: str,

@@ -71,7 +71,7 @@ class Gate:
             ConfigurationError: what the source holds is broken and nothing else may be served, or the state folder is unusable.
             StoreUnavailableError: the store, being the source, does not answer.
         """
-        reading, save = self.judged()
+        reading, save = self.judged(self._live_still())
         if save.live:
             return Opening(self.loaded(save.digest), reading)
         last = self.history.last_good(self._settings.last_good_max_age)
@@ -84,8 +84,11 @@ class Gate:
         LOG.error("%s is refused: serving %s of %s", self.source.name, last.digest, moment(last.at))
         return Opening(bundle, reading, save)
 
-    def judged(self) -> tuple[Reading, Save]:
+    def judged(self, settled: Reading | None = None) -> tuple[Reading, Save]:
         """Returns what the source holds and what became of it: recorded as live, or refused.
+
+        Args:
+            settled: what it is known to have held for a while; None to wait until that can be said.
 
         Raises:
             StopError: `stop` was set meanwhile.
@@ -93,7 +96,8 @@ class Gate:
             StoreUnavailableError: the store, being the source, does not answer.
         """
         while True:
-            reading = self.source.settled(self.stop)
+            reading = settled or self.source.settled(self.stop)
+            settled = None
             with self.history.locked(self.stop):
                 if self.source.now() == reading or reading.problems:
                     save = self._outcome(reading)
@@ -123,6 +127,16 @@ class Gate:
                 [f"policies.state: the files of `{digest}` changed while they were read: save again"]
             )
         return bundle
+
+    def _live_still(self) -> Reading | None:
+        """Returns what the source holds if that is what went live last, hence was read before; else None.
+
+        So a worker does not wait for what the main process has just waited for.
+        """
+        with self.history.locked(self.stop):
+            last = next(reversed(self.history.lives()), None)
+        reading = self.source.now()
+        return reading if last is not None and last.digest == reading.digest else None
 
     def _outcome(self, reading: Reading) -> Save:
         """Tries what was read, unless that was done (rule 3), and records it if it passes."""

@@ -12,8 +12,10 @@ Rules:
 """
 
 import asyncio
+import gc
 import logging.config
 import multiprocessing
+import os
 import signal
 import sys
 from typing import Final
@@ -42,7 +44,9 @@ _LOG: Final = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}
     },
-    "loggers": {"gateway": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": "INFO", "propagate": False} for name in ("gateway", "models")
+    },
 }
 
 
@@ -54,12 +58,13 @@ def serve(settings: Settings) -> None:
         StoreError: the store cannot be used.
         SystemExit: workers end as soon as they are started.
     """
-    check(settings)
     logging.config.dictConfig(_LOG)
+    check(settings)
     server = settings.server
     workers = Workers(server.workers, work, server.drain_timeout + GRACE)
-    with managed(settings.management, workers.processes, lambda: workers.told):
-        code = workers.run()
+    with managed(settings.management, workers.processes, lambda: workers.told) as listener:
+        gc.freeze()  # what workers share with this process stays shared when they collect
+        code = workers.run(listener)
     if code:
         sys.exit(code)
 
@@ -109,7 +114,8 @@ async def _serve(worker: Worker) -> None:
 async def _end_when_orphaned(told: asyncio.Event) -> None:
     """Tells a worker to stop whose main process is gone (rule 3)."""
     main = multiprocessing.parent_process()
-    while main is not None and main.is_alive():  # noqa: ASYNC110 - a process sets no event
+    # not `main.is_alive()`: a worker that was forked later holds the pipe by which that is known
+    while main is not None and main.pid == os.getppid():  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(ORPHAN_INTERVAL)
     if main is not None:
         LOG.error("the main process is gone: this worker ends")

@@ -134,11 +134,6 @@ def write_key(path: Path, algorithm: Algorithm) -> SigningKey:
     return _signing_key(made)
 
 
-def key_set(keys: Iterable[SigningKey]) -> bytes:
-    """Returns the public halves as a JWK set (RFC 7517 5), in order."""
-    return json.dumps({"keys": [dict(key.public) for key in keys]}, separators=(",", ":")).encode()
-
-
 def _content(path: Path) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not stop the start

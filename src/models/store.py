@@ -15,9 +15,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, case, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,9 @@ from models.errors import StoreError, StoreUnavailableError, outages
 from models.loading import Batch, Mark, load
 from models.tables import Token, TokenUse
 from models.turns import Turns
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 
 __all__ = ["Batch", "Commit", "Mark", "Store", "StoreError", "StoreUnavailableError"]
 
@@ -226,9 +230,18 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _insert_uses(connection: Connection) -> "SqliteInsert | PostgresqlInsert":
+    if connection.dialect.name == "sqlite":
+        return sqlite_insert(TokenUse)
+    from sqlalchemy.dialects.postgresql import (
+        insert,
+    )  # all its drivers: who has SQLite need not wait for them
+
+    return insert(TokenUse)
+
+
 def _upsert_uses(connection: Connection, rows: list[dict[str, object]]) -> None:
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    fresh = insert(TokenUse)
+    fresh = _insert_uses(connection)
     newer = case(
         (fresh.excluded.last_used > TokenUse.last_used, fresh.excluded.last_used), else_=TokenUse.last_used
     )

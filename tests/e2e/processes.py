@@ -50,6 +50,15 @@ def sockets(pid: int) -> int:
     return count
 
 
+def listening(pid: int) -> set[int]:
+    """Returns the ports of IPv4 on which a process listens."""
+    held = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    lines = [row.split() for row in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    return {
+        int(row[1].rpartition(":")[2], 16) for row in lines if row[3] == "0A" and f"socket:[{row[9]}]" in held
+    }
+
+
 class Growth:
     """How far the memory of a process rose above where it was."""
 

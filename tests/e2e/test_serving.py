@@ -16,7 +16,7 @@ import pytest
 from backends import Script, Visit
 from e2e.behind import Puppet, eventually, puppet, told
 from e2e.house import House, furnish, house
-from e2e.processes import is_over, sockets, workers
+from e2e.processes import is_over, listening, sockets, workers
 from e2e.raw import Line, line, request
 from gateways import COMMAND, running
 
@@ -244,15 +244,29 @@ def test_a_worker_that_dies_is_replaced(home: House) -> None:
     assert home.get(CLIP, "vera").status_code == 200
 
 
-def test_workers_end_with_their_main_process(single: House) -> None:
-    """A worker whose main process was killed does not go on by itself with settings that nobody can change."""
-    (worker,) = workers(single.gateway.pid)
-    os.kill(single.gateway.pid, signal.SIGKILL)
-    try:
-        assert eventually(lambda: is_over(worker))
-    finally:
-        if not is_over(worker):
-            os.kill(worker, signal.SIGKILL)
+def test_workers_end_with_their_main_process(tmp_path: Path, backend: Puppet) -> None:
+    """Workers whose main process was killed do not go on with settings that nobody can change, not even while one of them is stuck."""
+    furnish(tmp_path, SETTINGS, ROWS, backend)
+    with running(tmp_path, "--workers", "2") as gateway:
+        alive, stuck = workers(gateway.pid)
+        os.kill(stuck, signal.SIGSTOP)
+        os.kill(gateway.pid, signal.SIGKILL)
+        try:
+            assert eventually(lambda: is_over(alive))
+            os.kill(stuck, signal.SIGCONT)
+            assert eventually(lambda: is_over(stuck))
+        finally:
+            for worker in (alive, stuck):
+                if not is_over(worker):
+                    os.kill(worker, signal.SIGKILL)
+
+
+def test_workers_hold_no_socket_of_the_main_process(home: House) -> None:
+    """The management port is the main process's alone, so that it is free when that is gone."""
+    port = int(home.gateway.management.rpartition(":")[2])
+    holders = [pid for pid in (home.gateway.pid, *workers(home.gateway.pid)) if port in listening(pid)]
+
+    assert holders == [home.gateway.pid]
 
 
 def serve(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -23,7 +23,9 @@ def running_listener(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureF
     monkeypatch.setattr(listening, "MAX_TIME", 0.5)
     monkeypatch.setattr("os.environ", dict(os.environ))
     caplog.set_level("INFO", "gateway.management")
-    with listening.managed(ManagementSection(port=0), list, lambda: False):
+    with listening.managed(ManagementSection(port=0), list, lambda: False) as listener:
+        assert listener
+        listener.start()
         yield caplog.messages[-1].split()[-1]
 
 
@@ -72,7 +74,8 @@ def test_reports_go_to_a_private_folder_that_is_gone_afterwards(monkeypatch: pyt
 def test_switched_off_workers_are_told_of_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that the surroundings name is not used."""
     monkeypatch.setattr("os.environ", os.environ | {FOLDER_VARIABLE: "/tmp"})
-    with listening.managed(ManagementSection(enabled=False), list, lambda: False):
+    with listening.managed(ManagementSection(enabled=False), list, lambda: False) as listener:
+        assert listener is None
         assert FOLDER_VARIABLE not in os.environ
 
 

@@ -1,6 +1,7 @@
 """Tests of gateway.reload: what the folder holds goes live only if it proves itself, and a start follows the same rule."""
 
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.folder import USUAL
+from gateway.folder import USUAL, Reading
 from gateway.policy.book import Finding
 from gateway.reload import Gate, bounds_of
 from gateway.settings import Settings
@@ -69,6 +70,39 @@ def test_a_start_with_a_broken_folder_serves_the_last_good_one(policies: Path) -
     assert opening.bundle.digest == live
     assert opening.refused is not None
     assert "gates" in opening.refused.problems[0]
+
+
+def test_a_start_waits_only_for_a_folder_that_is_not_what_is_live(
+    policies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What went live last is read once; anything else must stand still first, also if it is what was live before that."""
+    waits: list[str] = []
+
+    def start() -> str:
+        gate = Gate(settings_for(policies))
+        settled = gate.source.settled
+
+        def noted(stop: threading.Event) -> Reading:
+            waits.append(name)
+            return settled(stop)
+
+        monkeypatch.setattr(gate.source, "settled", noted)
+        return gate.opening().bundle.digest
+
+    routes = policies / "routes" / "test.yaml"
+    before = routes.read_text()
+    name = "first"
+    first = start()
+    name = "again"
+    assert start() == first
+    name = "edited"
+    routes.write_text(MORE)
+    assert start() != first
+    name = "back"
+    routes.write_text(before)
+    assert start() == first
+
+    assert waits == ["first", "edited", "back"]
 
 
 def test_a_start_with_nothing_good_recorded_is_refused(policies: Path) -> None:

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import OKPAlgorithm
 
-from gateway.signing_keys import MAX_KEY_FILE, Algorithm, key_set, read_key, read_keys, write_key
+from gateway.identity_token import key_set
+from gateway.signing_keys import MAX_KEY_FILE, Algorithm, read_key, read_keys, write_key
 from tools import needed
 
 BOTH = list(Algorithm)

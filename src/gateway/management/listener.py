@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -43,28 +43,26 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in
 @contextmanager
 def managed(
     settings: ManagementSection, processes: Callable[[], list[Process]], stopping: Callable[[], bool]
-) -> Iterator[None]:
-    """Listens until the block ends, and lets the workers that start meanwhile know where to report.
+) -> "Iterator[Listener | None]":
+    """Binds the listener until the block ends, and lets the workers that start meanwhile know where to report.
+
+    Yields the listener, which answers once it is started; None if it is switched off.
 
     Raises:
         SettingsError: nobody can listen there, or there is no folder for reports.
     """
     os.environ.pop(FOLDER_VARIABLE, None)
     if not settings.enabled:
-        yield
+        yield None
         return
     with _folder() as folder:
         board = Board(folder, processes, stopping, settings.stuck_after)
         with _bound(settings, board) as listener:
             os.environ[FOLDER_VARIABLE] = str(folder)
-            thread = threading.Thread(target=_serve, args=(listener,), name="management", daemon=True)
-            thread.start()
-            LOG.info("management: listening at %s", listener.url)
             try:
-                yield
+                yield listener
             finally:
-                listener.shutdown()
-                thread.join()
+                listener.stop()
 
 
 class Listener(ThreadingMixIn, TCPServer):
@@ -85,9 +83,33 @@ class Listener(ThreadingMixIn, TCPServer):
         self.exposition = Exposition(board.look)
         self._clients: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family, address = found[0][0], found[0][4]
         super().__init__(address, _Pages)  # type: ignore[arg-type] # IPv6 addresses have four parts
+
+    def start(self) -> None:
+        """Answers from now on, in a thread."""
+        self._thread = threading.Thread(target=self._answer_deaf, name="management", daemon=True)
+        self._thread.start()
+        LOG.info("management: listening at %s", self.url)
+
+    def stop(self) -> None:
+        """Answers no more."""
+        if self._thread:
+            with suppress(OSError):  # not every system can; the end then waits for the next beat
+                self.socket.shutdown(socket.SHUT_RDWR)
+            self.shutdown()
+            self._thread.join()
+
+    def let_go(self) -> None:
+        """Closes a worker's copy of the socket: the port must not outlive the main process."""
+        self.server_close()
+
+    def _answer_deaf(self) -> None:
+        """Answers, deaf to signals: one that a thread takes does not wake the main thread, which alone may handle it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        self.serve_forever(BEAT)
 
     @property
     def url(self) -> str:
@@ -201,12 +223,6 @@ def readiness(view: View) -> dict[str, Any]:
             for member in view.members
         ],
     }
-
-
-def _serve(listener: Listener) -> None:
-    """Runs the listener, deaf to signals: one that a thread takes does not wake the main thread, which alone may handle it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    listener.serve_forever(BEAT)
 
 
 def _bound(settings: ManagementSection, board: Board) -> Listener:

@@ -20,6 +20,7 @@ from gateway.settings.sections import Section, UpstreamSection
 
 if TYPE_CHECKING:
     from gateway.identity_token import IdentityTokens
+    from gateway.signing_keys import SigningKey
 
 SHORTEST: Final = 10
 LONGEST: Final = 3600
@@ -106,15 +107,20 @@ class IdentityTokenSection(Section):
             SettingsError: a key is not there or cannot sign.
         """
         from gateway.identity_token import IdentityTokens
-        from gateway.signing_keys import read_keys
 
-        try:
-            keys = read_keys(self.keys)
-        except ValueError as error:
-            raise SettingsError([f"identity_token.keys: {error}"]) from None
         audiences = {
             name: upstream.audience for name, upstream in upstreams.items() if upstream.audience is not None
         }
         return IdentityTokens(
-            self.issuer or "", keys, audiences, header=self.header, lifetime=int(self.lifetime)
+            self.issuer or "", self._read_keys(), audiences, header=self.header, lifetime=int(self.lifetime)
         )
+
+    def _read_keys(self) -> "tuple[SigningKey, ...]":
+        if not self.keys:
+            return ()  # without PyJWT and cryptography
+        from gateway.signing_keys import read_keys
+
+        try:
+            return read_keys(self.keys)
+        except ValueError as error:
+            raise SettingsError([f"identity_token.keys: {error}"]) from None
