@@ -108,6 +108,8 @@ def _verdict(policy: Policy, facts: Facts, asked: Asked, request: Request) -> tu
         "support" if asked.who == "support" else "",
         found if isinstance(found, ShareRecord) else None,
     )
-    question = Question(subject, asked.action, Resource(facts, asked.what, request.now), request)
-    decision = policy.decide(question)
+    resource = Resource(facts, asked.what, request.now)
+    if resource.is_held():  # closed to all, whatever a policy says
+        return False, "held"
+    decision = policy.decide(Question(subject, asked.action, resource, request))
     return decision.allowed, decision.reason
