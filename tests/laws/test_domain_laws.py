@@ -22,6 +22,9 @@ PEOPLE, GROUPS = ("u", "w", "boss"), ("g", "h")
 NONE = ObjectKey("asset", "none")
 """An object that is registered nowhere."""
 
+ROOT = ObjectKey("file", "/")
+"""A folder that nobody has registered, and in which both domains have something."""
+
 
 def keys(domain: str) -> tuple[ObjectKey, ...]:
     """Returns the objects of a domain; `/dN/sub` is registered nowhere and stands in its folder."""
@@ -45,7 +48,7 @@ def principals(domain: str) -> tuple[str, ...]:
     return (*(f"user:{id_}" for id_ in users(domain)), *(f"group:{id_}" for id_ in groups(domain)))
 
 
-ALL = (*keys(HERE), *keys(THERE), NONE, ObjectKey("file", "/"))
+ALL = (*keys(HERE), *keys(THERE), NONE, ROOT)
 ANYBODY = (*principals(HERE), *principals(THERE))
 FLAGS = st.integers(1, 15).map(Permission)
 
@@ -83,6 +86,11 @@ def create(session: Session, user: str, key: ObjectKey, owner: str, parent: Obje
         session, IntentKind.CREATE, [Lock(key, closes=False)], user_id=user, request_id="r"
     )
     changes.settle_create(session, intent.id, [Created(key, owner, (parent,))])
+
+
+def close(session: Session, user: str, key: ObjectKey) -> None:
+    """Lets a user begin to delete anything."""
+    changes.open_intent(session, IntentKind.DELETE, [Lock(key, closes=True)], user_id=user, request_id="r")
 
 
 def give(session: Session, template: str, to: str, may: Permission, *, propagates: bool) -> None:
@@ -124,8 +132,9 @@ def deeds(own: str, other: str) -> st.SearchStrategy[Change]:
         call(changes.place, pick(ALL), pick(mine)),
         call(changes.delete_object, pick(mine)),
         call(create, pick(users(own)), pick(ALL), pick((*users(own), *users(other))), pick(ALL)),
-        call(lambda s, user, key: changes.open_intent(s, IntentKind.DELETE, [Lock(key, closes=True)], user_id=user, request_id="r"), pick(users(own)), pick(ALL)),
+        call(close, pick(users(own)), pick(ALL)),
         call(lambda s, key, storage, owner, parent: changes.ingest(s, key, own, storage=storage, owner_id=owner, parents=[parent]), pick(ALL), pick((None, mine[2], theirs[2])), pick((None, *users(own), *users(other))), pick(ALL)),
+        call(close, pick(users(own)), st.just(ROOT)),
         # users and groups
         call(changes.add_member, pick(groups(own)), pick((*users(own), *users(other)))),
         call(changes.add_member, pick(groups(other)), pick(users(own))),
