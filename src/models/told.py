@@ -7,7 +7,9 @@ Rules:
 3. It tells what was committed: a row that was changed several times is told once, one that ended as it began is not, and what a
    savepoint undid never was.
 4. Bookkeeping is not told (`QUIET`): holds and intents of requests, uses of tokens, the steps of jobs, the log itself.
-5. It is bounded: `MAX_TOLD` rows of a commit, of the others is told how many; `MAX_TEXT` characters of a value; and
+5. What rows alone do not say, a change says beside them (`Changed.tell`): which template gave the entries of a commit (`APPLIED`). It is
+   told only with rows that changed, and decides nothing.
+6. It is bounded: `MAX_TOLD` rows of a commit, of the others is told how many; `MAX_TEXT` characters of a value; and
    the rows of the last `KEPT` commits.
 """
 
@@ -43,6 +45,8 @@ SECRET: Final = frozenset(
 QUIET: Final = (AclJob, ChangeEntry, Hold, Intent, LogEntry, PolicyFile, Revision, TokenUse)
 MORE: Final = "more"
 """The kind of the entry that tells how many rows are not told."""
+APPLIED: Final = "applied_templates"
+"""The kind of the entry that tells which template gave an object the entries that are told beside it."""
 _HIDDEN: Final = "(secret)"
 
 Values = dict[str, Any]
@@ -82,6 +86,11 @@ class Changed:
             if self._has_room():
                 self._told.append(Told(row.__tablename__, key_of(row), committed_of(row), None))
 
+    def tell(self, kind: str, key: str, values: Values) -> None:
+        """Notes something beside the rows (rule 5), under a kind that is no table's; said again of the same key, the last holds."""
+        if self._has_room():
+            self._told.append(Told(kind, key, None, {name: _plain(value) for name, value in values.items()}))
+
     def forget_since(self, length: int) -> None:
         """Forgets what was noted since there were `length` (rule 3)."""
         del self._told[length:]
@@ -94,7 +103,7 @@ class Changed:
         return True
 
     def entries(self) -> Iterator[Told]:
-        """Yields what the commit did to each row (rules 3 and 5)."""
+        """Yields what the commit did to each row (rules 3 and 6)."""
         merged: dict[tuple[str, str], Told] = {}
         for told in self._told:
             first = merged.get((told.kind, told.key))
@@ -186,7 +195,7 @@ def _hidden(values: Values | None, others: Values | None, *, is_after: bool = Fa
 
 
 def _plain(value: object) -> object:
-    """Returns a value as JSON has it (rule 5)."""
+    """Returns a value as JSON has it (rule 6)."""
     if isinstance(value, bytes):
         return f"({len(value)} bytes)"
     told = plain(value)

@@ -7,19 +7,18 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from laws.drawing import Change, Loaded, attempt, call, examples, pick
 from models import changes, directory
 from models.changes import ChangeError, Created, IntentKind, Lock
 from models.loading import Mark
 from models.records import (
     AllowListRule,
     DomainStatus,
-    Facts,
     GroupKind,
-    MissingFactError,
     ObjectKey,
     Permission,
     Record,
@@ -50,28 +49,8 @@ WATCHED = (
 )
 NETWORKS = ("10.0.0.0/8", "2001:db8::/32")
 
-Change = Callable[[Session], object]
-
-
-def examples(share: float) -> settings:
-    """Returns how many worlds a law is tried in, as a share of what the chosen profile (`--long`) says."""
-    return settings(max_examples=int(settings().max_examples * share))
-
-
 ERA = datetime(2999, 1, 1, tzinfo=UTC)
 """Around here entries end, so that they are there as long as a test runs."""
-
-
-def pick(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
-    """Returns one of `values`."""
-    return st.sampled_from(values)
-
-
-def call(
-    function: Callable[..., object], *args: st.SearchStrategy[Any], **kwargs: Any
-) -> st.SearchStrategy[Change]:
-    """Returns changes that call `function` with arguments drawn from `args`."""
-    return st.tuples(*args).map(lambda drawn: lambda session: function(session, *drawn, **kwargs))
 
 
 def nth(session: Session, kind: type[Token | Intent], choice: int) -> str:
@@ -193,14 +172,6 @@ def settle_in(session: Session) -> None:
         changes.register_object(session, key, "d0", owner_id="u0")
     changes.place(session, COLLECTIONS[1], COLLECTIONS[0])
     changes.place(session, ObjectKey("file", "/a"), COLLECTIONS[1])
-
-
-def attempt(session: Session, made: Change) -> None:
-    """Makes a change, or is refused by a rule, which leaves the commit without it."""
-    try:
-        made(session)
-    except ChangeError:
-        return
 
 
 @pytest.fixture
@@ -354,23 +325,6 @@ GRANTS = st.lists(
     ),
     max_size=8,
 )
-
-
-class Loaded(Facts):
-    """Facts for decisions, loaded as they are missed."""
-
-    def __init__(self, store: Store, *keys: str) -> None:
-        """Takes the store, and keys to load at once."""
-        self._store = store
-        self._records = dict(store.load(None, keys).records)
-
-    def get(self, key: str) -> Record | None:
-        """Returns a record, loading it with its closure where it is not at hand."""
-        if key not in self._records:
-            self._records.update(self._store.load(None, [key]).records)
-        if key not in self._records:
-            raise MissingFactError(key)
-        return self._records[key]
 
 
 def rights(store: Store) -> set[tuple[ObjectKey, str]]:

@@ -248,3 +248,14 @@ def test_what_a_member_creates_gets_the_template_that_is_meant_for_it(cast: Stor
     with change(cast) as session:
         changes.settle_create(session, visitors.id, [Created(other, "ben", by_member=False)])
     assert record(cast, other.fact).direct == {}  # type: ignore[union-attr]
+
+
+def test_a_folder_that_nobody_registered_is_not_closed_over_what_others_have(cast: Store) -> None:
+    """Above the trees of two domains neither may close a folder, nor so delete what the other has; over its own alone it may."""
+    with change(cast) as session:
+        changes.register_object(session, file("/others/x"), "other")
+    assert "another domain" in refused(cast, changes.ConflictError, delete, file("/"))
+    refused(cast, changes.ConflictError, delete, file("/others"))
+    with change(cast) as session:
+        changes.delete_object(session, file("/others/x"))
+        delete(session, file("/"))

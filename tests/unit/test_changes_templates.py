@@ -9,6 +9,7 @@ from models.changes import TemplateLevel
 from models.changes import templates as templates_module
 from models.records import GroupKind, ObjectKey, Permission, UserStatus
 from models.store import Store
+from models.told import APPLIED
 from stores import CLIP, FOLDER, SUB, TOP, change, refused, revision, touched
 
 READ, WRITE, DELETE = Permission.READ, Permission.WRITE, Permission.DELETE
@@ -247,3 +248,32 @@ def test_templates_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     )
     assert said.endswith("name groups instead")
     assert "remove one" in refused(store, changes.InvalidError, changes.create_template, "main", "Y")
+
+
+def test_the_history_names_the_template_that_gave(store: Store) -> None:
+    """Beside the entries of a commit stands the template by name and its collection; where nothing was given or all was undone, nothing."""
+
+    def told() -> list[tuple[str, object]]:
+        with store.read() as session:
+            found = directory.list_changes(session, key="asset clip")
+            return [(each.key, each.after) for each in found if each.kind == APPLIED]
+
+    with change(store) as session:
+        undone = session.begin_nested()
+        changes.apply_template(session, "tpl", CLIP)
+        undone.rollback()
+        changes.rename_template(session, "tpl", "Cutters")
+    assert told() == []
+    with change(store) as session:
+        changes.grant(session, SUB, "user:ben", READ, propagates=False)
+        changes.apply_template(session, "tpl", CLIP, within=SUB)
+    narrow = ("asset clip tpl", {"template": "Cutters", "within": "collection:sub"})
+    assert told() == [narrow]
+    with change(store) as session:
+        changes.apply_template(session, "tpl", CLIP)
+    whole = ("asset clip tpl", {"template": "Cutters", "within": None})
+    assert told() == [whole, narrow]
+    with change(store) as session:
+        changes.apply_template(session, "tpl", CLIP)
+        changes.delete_template(session, "tpl")
+    assert told() == [whole, narrow]

@@ -24,3 +24,17 @@ def test_who_changed_what_is_shown_with_before_and_after(tmp_path: Path) -> None
     assert issued["token"] not in shown
     assert mediagate.ok("history", "--of", "nothing-like-it") == "nothing was changed\n"
     assert len(mediagate.json("history", "--limit", "1")) == 1
+
+
+def test_an_entry_is_traced_to_its_template(tmp_path: Path) -> None:
+    """What an object got by a template stands in one commit with the template's name."""
+    mediagate = initialised(tmp_path)
+    mediagate.ok("object", "add", "asset:42")
+    mediagate.ok("template", "add", "editorial")
+    mediagate.ok("template", "give", "editorial", ADA, "read")
+    mediagate.ok("template", "apply", "editorial", "asset:42")
+
+    found = mediagate.json("history", "--of", "asset 42")
+    latest = [each for each in found if each["revision"] == found[0]["revision"]]
+    assert {each["kind"] for each in latest} == {"acl_entries", "applied_templates"}
+    assert "template editorial" in mediagate.ok("history", "--of", "asset 42")

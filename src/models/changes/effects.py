@@ -87,7 +87,7 @@ def open_intent(
 
     Raises:
         BusyError: a target is locked, or closed with a folder above it, or about to close over something locked.
-        ConflictError: a target belongs to another domain than the user.
+        ConflictError: a target, or what a closed one contains, belongs to another domain than the user.
         InvalidError: a key is malformed, or there is too much to lock or delete.
         UnknownError: there is no such user.
     """
@@ -98,6 +98,8 @@ def open_intent(
     checked_text(request_id, "request")
     for lock in wanted.values():
         _refuse_foreign(session, checked_key(lock.key), domain_id)
+        if lock.closes:
+            _refuse_foreign_below(session, lock.key, domain_id)
         _refuse_locked(session, lock)
     intent = Intent(
         id=new_id(),
@@ -218,6 +220,17 @@ def _refuse_foreign(session: Session, key: ObjectKey, domain_id: str | None) -> 
     found = domain_of(session, key)
     if domain_id is not None and found is not None and found != domain_id:
         raise ConflictError(f"{shown(str(key))} is in the domain {shown(found)}, not in {shown(domain_id)}")
+
+
+def _refuse_foreign_below(session: Session, key: ObjectKey, domain_id: str | None) -> None:
+    """Refuses to close a folder that no domain has registered over what another domain has registered in it."""
+    if domain_id is None or not key.id.startswith("/"):
+        return
+    inside = select(Object).where(below(Object.type, Object.id, key), Object.domain_id != domain_id).limit(1)
+    if session.scalar(inside) is not None:
+        raise ConflictError(
+            f"in {shown(str(key))} stands what another domain has registered: name a folder of your own"
+        )
 
 
 def _refuse_locked(session: Session, lock: Lock) -> None:

@@ -13,6 +13,7 @@ Rules:
 5. What cannot be given (a user who was deleted, a bound that is met) is left out and told; the object is there all the same.
 6. Restricted to a collection, a template gives each principal only what the collection's own entries give it, too
    (`restrict_acls_collection_id`): normally the parent, so that nothing new is opened by what stands in it.
+7. An entry does not name its template, and no decision asks for it. The history of the commit that gave it does (`models.told`).
 """
 
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ from models.changes.rows import (
     the_template,
     the_user,
 )
+from models.door import WriteSession
 from models.records import ObjectKey, Permission
 from models.tables import (
     AclTemplate,
@@ -48,6 +50,7 @@ from models.tables import (
     TemplateLevel,
     User,
 )
+from models.told import APPLIED
 
 STORAGE: Final = "storage"
 """The type of an object that is a storage."""
@@ -293,7 +296,9 @@ def apply_template(
             left_out.append((entry.principal, str(error)))
         else:
             given.append((entry.principal, new))
-    return Applied(template.name, tuple(given), tuple(left_out))
+    applied = Applied(template.name, tuple(given), tuple(left_out))
+    _tell(session, template, key, applied, within)
+    return applied
 
 
 def apply_default(
@@ -382,6 +387,15 @@ def _held(session: Session, within: ObjectKey, entry: AclTemplateEntry) -> Permi
         if own.end is None:  # one that ends would be given for longer than it lasts
             found |= own.permissions
     return found
+
+
+def _tell(
+    session: Session, template: AclTemplate, key: ObjectKey, applied: Applied, within: ObjectKey | None
+) -> None:
+    """Lets the history say which template gave what this commit gives (rule 7); who got what stands there in rows."""
+    if isinstance(session, WriteSession) and any(new for _, new in applied.given):
+        values = {"template": template.name, "within": str(within) if within is not None else None}
+        session.changed.tell(APPLIED, f"{key.type} {key.id} {template.id}", values)
 
 
 def _free_name(session: Session, domain_id: str, name: str, template: AclTemplate | None = None) -> str:
