@@ -75,7 +75,10 @@ class Desk:
             raise GatewayError(Reason.BAD_HEADERS, "a page of another origin sent it")
         body = b"" if reads else await read_body(turn.receive, MAX_BODY)
         if body and not _is_json(inbound.fields.get(b"content-type", b"")):
-            raise GatewayError(Reason.BAD_BODY, "the content is not application/json")
+            raise told(
+                Reason.BAD_BODY,
+                "the body is not JSON that says so: send it with `Content-Type: application/json`",
+            )
         call = Call(case, self._store, self._facts, self._attempts, self._reception)
         if operation.is_awaited:
             with _explained():

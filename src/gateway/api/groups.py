@@ -20,6 +20,7 @@ from gateway.api.paging import Listed
 from gateway.api.users import SERVICE, UNSET, BasicUsers, Text, UserDocument, basic_users, roles_of
 from gateway.api.users import document_of as user_document
 from gateway.reasons import Reason
+from gateway.routes.templates import nearest
 from models import changes, directory
 from models.records import GroupKind
 from models.tables import Group, Membership, User
@@ -293,7 +294,8 @@ def _set_roles(session: Session, call: Call, group: Group, body: GroupChange) ->
         return
     unknown = sorted(set(body.roles) - call.roles.keys())
     if unknown:
-        raise told(Reason.BAD_VALUE, f"the catalogue has no role `{unknown[0][:64]}`")
+        name = unknown[0][:64]
+        raise told(Reason.BAD_VALUE, f"the catalogue has no role `{name}`{nearest(name, call.roles)}")
     _refuse_more(session, call, set(body.roles))
     changes.set_roles(session, group.id, body.roles)
 

@@ -156,7 +156,7 @@ def _read(read: Callable[[], D]) -> D:
     except msgspec.ValidationError as error:
         raise bad_value(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise GatewayError(Reason.BAD_BODY, "the body is no JSON") from error
+        raise told(Reason.BAD_BODY, "the body is no JSON") from error
 
 
 def bad_value(sentence: str) -> GatewayError:
