@@ -4,7 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from gateway.api.acls import SERVICE, EntryBody, Mode, changeable, principals, terms_of
+from gateway.api.acl_documents import EntryBody, Mode, principals, terms_of
+from gateway.api.acls import SERVICE, changeable
 from gateway.api.call import Call
 from gateway.api.operations import told
 from gateway.local_services import type_of

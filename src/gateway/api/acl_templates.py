@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy.orm import Session
 
-from gateway.api.acls import SERVICE, PermissionName, held_of
+from gateway.api.acl_documents import PermissionName, held_of
+from gateway.api.acls import SERVICE
 from gateway.api.call import Call
 from gateway.local_services import documented_of
 from models import changes, directory

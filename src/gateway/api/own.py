@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.api.acls import PermissionName
+from gateway.api.acl_documents import PermissionName
 from gateway.api.call import Call
 from gateway.api.openapi import described
 from gateway.api.operations import Answer, Service, told

@@ -5,9 +5,11 @@ from typing import Final
 
 from gateway.api import (
     acl_content,
+    acl_entries,
     acl_templates,
     acls,
     applications,
+    group_settings,
     groups,
     own,
     settings,
@@ -15,15 +17,18 @@ from gateway.api import (
     share_users,
     shares,
     tokens,
+    user_settings,
     users,
 )
 from gateway.api.operations import Service
 
 PARTS: Final = (
     acl_content,
+    acl_entries,
     acl_templates,
     acls,
     applications,
+    group_settings,
     groups,
     own,
     settings,
@@ -31,6 +36,7 @@ PARTS: Final = (
     share_users,
     shares,
     tokens,
+    user_settings,
     users,
 )
 """Where operations stand."""
