@@ -15,7 +15,7 @@ A request comes here judged and audited, as it would go on to a backend; what an
 | `shares`, `share_users`, `share_tokens` | the operations of the service `shares`; `share_documents` is what they tell and take |
 | `acl_documents` | access control lists as they are told and taken |
 | `acls`, `acl_entries`, `acl_templates`, `acl_content` | the operations of the service `acls` |
-| `users`, `groups` | those of `users` |
+| `users`, `groups` | those of `users`; `user_documents` is what they tell and take |
 | `applications`, `tokens` | those of `auth` |
 | `settings`, `group_settings`, `user_settings` | those of `settings`; `setting_values` is what they tell and take, `allow_lists` how lists are set |
 | `own` | those of our own API below the management prefix |

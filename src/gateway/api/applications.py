@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from gateway.api.call import Call
 from gateway.api.paging import Listed
 from gateway.api.tokens import SERVICE
-from gateway.api.users import UNSET, Text
+from gateway.api.user_documents import UNSET, Text
 from models import changes
 from models.tables import Application
 

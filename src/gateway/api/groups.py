@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from gateway.api.call import Call
 from gateway.api.operations import Answer, told
 from gateway.api.paging import Listed
-from gateway.api.users import SERVICE, UNSET, BasicUsers, Text, UserDocument, basic_users, roles_of
-from gateway.api.users import document_of as user_document
+from gateway.api.user_documents import UNSET, BasicUsers, Text, UserDocument, basic_users
+from gateway.api.user_documents import document_of as user_document
+from gateway.api.users import SERVICE, roles_of
 from gateway.reasons import Reason
 from gateway.routes.templates import nearest
 from models import changes, directory
