@@ -121,7 +121,7 @@ def test_what_a_local_service_does_not_serve_is_refused(tmp_path: Path) -> None:
     text = "upstream: backend\nroutes:\n  - GET /{path...}: {action: read, role: none}\n"
     routes = table(tmp_path, "users", "own", text=text)
     for path, found in (
-        ("/API/users/v1/users/", True), ("/API/users/v1/users/x/photo/", False), ("/API/users", False), ("/API/acls/v1/acl/x/y/", True),
+        ("/API/users/v1/users/", True), ("/API/users/v1/users/x/photo/", False), ("/API/users", False), ("/api/Users/v1/users/x/photo/", False), ("/API/acls/v1/acl/x/y/", True),
         ("/-/api/openapi.json", True), ("/-/api/other", False), ("/other", True),
     ):  # fmt: skip
         assert (routes.match(inbound(f"GET {path}")) is not None) == found, path

@@ -3,7 +3,8 @@
 Rules:
 
 1. A request that falls on no row is refused (law 2); so is one below the management prefix, which is ours, or on a path that a local
-   service owns, unless the row is a local service's.
+   service owns, unless the row is a local service's. Here letter case does not count: a backend behind a row that covers everything may
+   take two spellings for one.
 2. An oddity of the request passes only where the row allows it; without a row those of the target are refused too, all but `;`.
 3. The body of a POST, or a form of another method, makes no other method of the request, unless the row allows that (`gateway.hidden_methods`): one in hand is looked
    through here, any other while it is carried.
@@ -42,7 +43,8 @@ class RouteTable:
         self.rows: tuple[Row, ...] = tuple(loaded.rows)
         self.forms: Mapping[str, ObjectForm] = dict(loaded.forms)
         self._tree, self._prefix = tree, prefix
-        self._owned: tuple[tuple[str, ...], ...] = (prefix, *loaded.owned)
+        owned = (prefix, *loaded.owned)
+        self._owned = tuple(tuple(part.casefold() for part in parts) for parts in owned)
 
     @classmethod
     def load(
@@ -84,8 +86,9 @@ class RouteTable:
         segments = inbound.segments
         row = self._tree.find(inbound)
         if row is not None and not row.operation:
+            first = segments[0].casefold()
             for owned in self._owned:
-                if segments[0] == owned[0] and segments[: len(owned)] == owned:
+                if first == owned[0] and owned == tuple(map(str.casefold, segments[: len(owned)])):
                     row = None
                     break
         if inbound.oddities:
