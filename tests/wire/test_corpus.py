@@ -112,21 +112,28 @@ def broke_off(received: Recorded) -> bool:
 def is_audited(home: House, answer: Answer) -> bool:
     """Tells whether the audit has the refusal and the reason behind the one that was told.
 
-    The server's own refusals have no line, and what is found wrong with a body comes after the verdict.
+    The server's own refusals have no line, and what is found wrong with a body comes after the verdict: as a line of its own where the body was
+    broken off for what it says.
     """
     if not answer.value("x-request-id"):
         return True
-    line = judged(home, answer)
+    line = audited(home, answer)[-1]
     if line["verdict"] == "allowed":
         return answer.reason in FOUND_LATER
     return not answer.body or answer.reason == TABLE[Reason(line["reason"])].public
 
 
 def judged(home: House, answer: Answer) -> dict[str, Any]:
-    """Returns the audit line of a request."""
+    """Returns the audit line of the verdict on a request."""
+    return audited(home, answer)[0]
+
+
+def audited(home: House, answer: Answer) -> list[dict[str, Any]]:
+    """Returns the audit lines of a request: its verdict and, where its body was broken off, why."""
     lines = [json.loads(each) for each in home.gateway.audit.read_text().splitlines()]
-    (found,) = [each for each in lines if each["request_id"] == answer.value("x-request-id")]
-    return dict(found)
+    found = [each for each in lines if each["request_id"] == answer.value("x-request-id")]
+    assert len(found) in (1, 2)
+    return found
 
 
 def is_as_judged(home: House, answer: Answer, wanted: Forwarded, scene: Scene) -> None:
