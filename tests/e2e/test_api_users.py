@@ -8,7 +8,7 @@ import pytest
 
 from management import ADMIN, CLIENTS, CREW, EDITOR, OWNER, READER, STRANGER, House, housed
 from models import changes
-from models.records import UserType
+from models.records import RoleModel, UserType
 
 BASE = "/API/users/v1/"
 CURRENT = f"{BASE}users/current/"
@@ -108,6 +108,25 @@ def test_a_keeper_makes_users_who_are_no_more_than_plain(house: House) -> None:
     for more in ({"is_admin": True, "type": "POWER"}, {"groups": [CREW]}, {"status": "INACTIVE"}):
         body = {**plain, "email": "more@example.org", **more}
         assert house.ask("keeper", "POST", f"{BASE}users/", body).status_code == 403, more
+
+
+def test_nobody_who_is_narrowed_makes_somebody_who_is_not(house: House) -> None:
+    """Where role groups narrow types, a keeper in one makes no user who would hold all that the type may; an admin does."""
+    narrow = house.told(
+        "admin", "POST", f"{BASE}groups/", {"name": "kept", "group_type": "ROLE_GROUP", "roles": KEEPS}, 201
+    )["id"]
+    with house.store.write("test") as commit:
+        changes.add_member(commit.session, narrow, KEEPER)
+        changes.set_role_model(commit.session, house.domain, RoleModel.ROLE_GROUPS)
+    body = {"email": "wide@example.org", "first_name": "W", "type": "POWER"}
+    try:
+        answer = house.ask("keeper", "POST", f"{BASE}users/", body)
+        assert (answer.status_code, answer.json()["reason"]) == (403, "role")
+        assert house.ask("admin", "POST", f"{BASE}users/", body).status_code == 201
+    finally:
+        with house.store.write("test") as commit:
+            changes.set_role_model(commit.session, house.domain, RoleModel.GROUPS)
+            changes.delete_group(commit.session, narrow, guard=None)
 
 
 def test_an_admin_changes_everything_with_immediate_effect(house: House) -> None:

@@ -19,7 +19,7 @@ from gateway.api.operations import Answer, told
 from gateway.api.paging import Listed
 from gateway.api.user_documents import UNSET, BasicUsers, Text, UserDocument, basic_users
 from gateway.api.user_documents import document_of as user_document
-from gateway.api.users import SERVICE, roles_of
+from gateway.api.users import SERVICE, refuse_more
 from gateway.reasons import Reason
 from gateway.routes.templates import nearest
 from models import changes, directory
@@ -297,7 +297,7 @@ def _set_roles(session: Session, call: Call, group: Group, body: GroupChange) ->
     if unknown:
         name = unknown[0][:64]
         raise told(Reason.BAD_VALUE, f"the catalogue has no role `{name}`{nearest(name, call.roles)}")
-    _refuse_more(session, call, set(body.roles))
+    refuse_more(session, call, set(body.roles))
     changes.set_roles(session, group.id, body.roles)
 
 
@@ -307,15 +307,7 @@ def _refuse_stronger(session: Session, call: Call, group: Group) -> None:
         return
     if group.kind is GroupKind.ROLE_GROUP:
         call.admins_only("a role group")
-    _refuse_more(session, call, set(directory.list_roles(session, group.id)))
-
-
-def _refuse_more(session: Session, call: Call, roles: set[str]) -> None:
-    if call.is_admin:
-        return
-    more = sorted(roles.difference(roles_of(session, call, changes.the_user(session, call.user.id))))
-    if more:
-        raise told(Reason.ROLE, f"you do not hold `{more[0]}` yourself: an admin gives it")
+    refuse_more(session, call, set(directory.list_roles(session, group.id)))
 
 
 def _the(session: Session, call: Call, kind: GroupKind | None = None) -> Group:

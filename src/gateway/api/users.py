@@ -5,7 +5,8 @@ Rules:
 1. What makes somebody more powerful is for admins: type, status, admin flag, groups, primary group, e-mail, password and description of another.
    Programs send back whole documents: such a field passes where it says what is so already, and is refused where it would change something.
 2. Who holds the role without being admin changes the rest, of users who are no admins and of no higher type than the caller's. So does whoever makes
-   a user: one of no higher type, active, in no group, no admin.
+   a user: one of no higher type, active, in no group, no admin, and with no role that the caller does not hold; where role groups narrow what a type may
+   hold, nobody who is narrowed makes somebody who is not.
 3. About themselves users change their name, phone, picture, what is hidden, metadata and password, and nothing else. A password is changed with the
    old one, where there is one.
 4. A hidden e-mail or phone is told to the user and to admins.
@@ -99,6 +100,7 @@ def create_user(call: Call, body: NewUser) -> UserDocument:
         if password is not None:
             changes.set_password(session, user.id, password)
         _join(session, call, user, said)
+        refuse_more(session, call, set(roles_of(session, call, user)))
         return document_of(session, user, call)
 
 
@@ -175,6 +177,19 @@ def check_role(call: Call) -> dict[str, Any]:
         if role not in roles_of(session, call, _the(session, call)):
             raise told(Reason.NOT_FOUND, "the user does not hold this role")
     return {}
+
+
+def refuse_more(session: Session, call: Call, roles: set[str]) -> None:
+    """Refuses who is no admin to give roles that they do not hold themselves.
+
+    Raises:
+        GatewayError: ROLE.
+    """
+    if call.is_admin:
+        return
+    more = sorted(roles.difference(roles_of(session, call, changes.the_user(session, call.user.id))))
+    if more:
+        raise told(Reason.ROLE, f"you do not hold `{more[0]}` yourself: an admin gives it")
 
 
 def roles_of(session: Session, call: Call, user: User) -> list[str]:
