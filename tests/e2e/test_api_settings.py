@@ -225,6 +225,7 @@ def test_merged(house: House) -> None:
     "body",
     [
         {"allowed_ips": [{"ip": "no address"}]}, {"allowed_ips": [HERE] * 101}, {"default_user_token_ttl": 5, "default_app_token_ttl": 6},
+        {"default_user_token_ttl": 10**18}, {"default_app_token_ttl": 10**30}, {"default_user_token_ttl": 0},
         {"system_domain_id": "other"}, {"allow_list_rule": "SOME"}, {"share_expiration_time": 0}, {"default_share_options": {"allow_flying": True}},
     ],
 )  # fmt: skip

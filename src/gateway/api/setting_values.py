@@ -17,6 +17,7 @@ import msgspec
 
 from gateway.api.operations import bad_value, told
 from gateway.api.share_documents import RIGHTS
+from gateway.api.tokens import Seconds
 from gateway.reasons import Reason
 from models.records import AllowListRule, RoleModel
 from models.tables import Network, ShareTerms
@@ -122,8 +123,8 @@ class SystemChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         msgspec.UNSET
     )
     default_share_options: ShareOptions | msgspec.UnsetType | None = msgspec.UNSET
-    default_user_token_ttl: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType | None = msgspec.UNSET
-    default_app_token_ttl: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType | None = msgspec.UNSET
+    default_user_token_ttl: Seconds | msgspec.UnsetType | None = msgspec.UNSET
+    default_app_token_ttl: Seconds | msgspec.UnsetType | None = msgspec.UNSET
     support_access: bool | msgspec.UnsetType | None = msgspec.UNSET
     support_access_until: datetime | msgspec.UnsetType | None = msgspec.UNSET
     system_domain_id: str | msgspec.UnsetType | None = msgspec.UNSET

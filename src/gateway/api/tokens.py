@@ -24,6 +24,7 @@ from gateway.api.paging import Listed
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
 from models import changes
+from models.changes import MAX_LIFETIME
 from models.passwords import LEAST, MOST, fits
 from models.records import DomainStatus, UserStatus, UserType
 from models.tables import Application, SystemDomain, Token, User
@@ -38,7 +39,8 @@ OVERLAP: Final = timedelta(minutes=5)
 MAX_HOMES: Final = 100
 """Users of one e-mail whose passwords are compared."""
 
-Seconds = Annotated[int, msgspec.Meta(ge=1, le=5 * 366 * 86_400)]
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=int(MAX_LIFETIME.total_seconds()))]
+"""For which a token lasts."""
 
 
 class TokenDocument(msgspec.Struct, kw_only=True):

@@ -100,6 +100,7 @@ from models.changes.templates import (
     take_from_template,
 )
 from models.changes.tokens import (
+    MAX_LIFETIME,
     issue_token,
     revoke_token,
     rotate_token,
@@ -112,6 +113,7 @@ from models.tables import AclMode, IntentKind, TemplateLevel
 
 __all__ = [
     "ANY_ADMIN",
+    "MAX_LIFETIME",
     "MAX_SUPPORT",
     "SHARE_OPTIONS",
     "AclMode",
