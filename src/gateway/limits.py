@@ -6,7 +6,8 @@ Rules:
 2. Each worker holds buckets for its share: rate and burst divided by the number of workers. Nothing is shared between them.
 3. An IPv6 client is its /64: that is what one subscriber has (RFC 6177 2), so single addresses would cost an attacker nothing.
 4. A guess is a credential that failed. Once an address has none left, no credential of it is looked at, right or
-   wrong: whoever learned only that a guess was wrong by waiting could go on guessing.
+   wrong: whoever learned only that a guess was wrong by waiting could go on guessing. What is guessed at, a link or an e-mail's
+   password, has guesses of its own, which no rate switches off: many addresses guess at one thing.
 5. Buckets are bounded in number. Whose bucket was touched longest ago loses it, and begins with a full one.
 
 A bucket is one number, the time at which it is full again ("generic cell rate algorithm", ITU-T I.371 A).
@@ -17,6 +18,8 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from hashlib import sha256
 from typing import Final
 
 from netaddr import IPAddress
@@ -25,6 +28,13 @@ from gateway.errors import GatewayError
 from gateway.identity import Identity
 from gateway.reasons import TABLE, Reason
 from gateway.settings.rates import RatesSection
+
+GUESSES: Final = 10
+"""Wrong tries of one thing at once in one worker."""
+GUESS_INTERVAL: Final = 30.0
+"""Seconds after which one more is allowed."""
+GUESSED: Final = 10_000
+"""Things of a kind whose wrong tries one worker remembers."""
 
 _IPV4: Final = 4
 _HOST_BITS: Final = 64
@@ -188,6 +198,33 @@ class Rates:
             self._users.take(identity.name, told)
 
 
+class Guesses:
+    """Wrong tries of things of one kind, each counted for the thing and for the address that they come from (rule 4)."""
+
+    def __init__(self, name: str, rates: Rates | None) -> None:
+        """Takes the name of the kind, and the rates of `[rates]`, which may be none."""
+        self._rates = rates
+        self._things = Buckets(name, Reason.GUESS_RATE, 1 / GUESS_INTERVAL, GUESSES, GUESSED)
+
+    def may_guess(self, thing: str, client: IPAddress) -> None:
+        """Is asked before anything is compared.
+
+        Raises:
+            TooManyError: too many tries of the thing, or from the address, were wrong.
+        """
+        if self._rates is not None:
+            self._rates.may_guess(client)
+        self._things.look(_key(thing))
+
+    def failed(self, thing: str, client: IPAddress) -> None:
+        """Counts a try that was wrong; it was begun while there was one left, so that nothing is refused here."""
+        with suppress(TooManyError):
+            self._things.take(_key(thing))
+        with suppress(TooManyError):
+            if self._rates is not None:
+                self._rates.failed(client)
+
+
 def network(client: IPAddress) -> int:
     """Returns what an address is counted as (rule 3); the two families never meet."""
     value = int(client)
@@ -199,3 +236,8 @@ def rate_headers(told: Told) -> list[tuple[bytes, bytes]]:
     standing = ", ".join([buckets.standing(full) for buckets, full in told])
     policy = ", ".join([buckets.policy for buckets, _ in told])
     return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", standing.encode())]
+
+
+def _key(thing: str) -> bytes:
+    """Returns what is remembered of a thing: short however long it is, and no secret."""
+    return sha256(thing.encode("utf-8", "surrogatepass")).digest()

@@ -12,14 +12,12 @@ Rules:
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from hashlib import sha256
 from typing import Final
 
 from netaddr import IPAddress
 
 from gateway.errors import GatewayError
-from gateway.limits import Buckets, Rates, TooManyError
+from gateway.limits import Guesses, Rates
 from gateway.reasons import Reason
 from models.changes import LinkError
 from models.sign_in import Visit, sign_in
@@ -29,12 +27,6 @@ AT_ONCE: Final = 2
 """Comparisons of passwords at a time in one worker (rule 2): 38 MiB, and never all of the loop's threads."""
 WAITING: Final = 50
 """Tries that wait for their turn in one worker."""
-GUESSES: Final = 10
-"""Wrong tries of one link at once in one worker."""
-GUESS_INTERVAL: Final = 30.0
-"""Seconds after which one more is allowed."""
-LINKS: Final = 10_000
-"""Links whose wrong tries one worker remembers."""
 
 
 class LinkDesk:
@@ -42,10 +34,9 @@ class LinkDesk:
 
     def __init__(self, store: Store, rates: Rates | None) -> None:
         """Takes the store, and the rates of `[rates]`, which may be none."""
-        self._store, self._rates = store, rates
+        self._store, self._guesses = store, Guesses("link", rates)
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._trying: set[asyncio.Task[Visit]] = set()
-        self._links = Buckets("link", Reason.GUESS_RATE, 1 / GUESS_INTERVAL, GUESSES, LINKS)
 
     async def sign_in(self, link: str, password: str, client: IPAddress, request_id: str) -> Visit:
         """Lets a visitor in, and counts the visit.
@@ -54,20 +45,19 @@ class LinkDesk:
             GatewayError: link and password open nothing (`link-closed`), they were tried too often (`guess-rate`), too many are tried at
                 the moment (`overloaded`), or the store does not answer.
         """
-        key = sha256(link.encode("utf-8", "surrogatepass")).digest()
         if len(self._trying) >= WAITING:
             raise GatewayError(Reason.OVERLOADED, "too many links are tried at the moment")
-        task = asyncio.create_task(self._in_turn(key, client, self._work(link, password, client, request_id)))
+        task = asyncio.create_task(
+            self._in_turn(link, client, self._work(link, password, client, request_id))
+        )
         self._trying.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
-    async def _in_turn(self, key: bytes, client: IPAddress, work: Callable[[], Visit]) -> Visit:
+    async def _in_turn(self, link: str, client: IPAddress, work: Callable[[], Visit]) -> Visit:
         async with self._turn:
-            if self._rates is not None:
-                self._rates.may_guess(client)
-            self._links.look(key)
-            return await self._tried(key, client, work)
+            self._guesses.may_guess(link, client)
+            return await self._tried(link, client, work)
 
     def _done(self, task: "asyncio.Task[Visit]") -> None:
         self._trying.discard(task)
@@ -77,15 +67,11 @@ class LinkDesk:
     def _work(self, link: str, password: str, client: IPAddress, request_id: str) -> Callable[[], Visit]:
         return lambda: sign_in(self._store, link, password, client, f"request:{request_id}")
 
-    async def _tried(self, key: bytes, client: IPAddress, work: Callable[[], Visit]) -> Visit:
+    async def _tried(self, link: str, client: IPAddress, work: Callable[[], Visit]) -> Visit:
         try:
             return await asyncio.to_thread(work)
         except LinkError as error:
-            with suppress(TooManyError):  # this try was begun while there was a guess left
-                self._links.take(key)
-            with suppress(TooManyError):
-                if self._rates is not None:
-                    self._rates.failed(client)
+            self._guesses.failed(link, client)
             raise GatewayError(Reason.LINK_CLOSED, error.why) from error
         except StoreUnavailableError as error:
             raise GatewayError(Reason.STORE_UNAVAILABLE, str(error)) from error

@@ -10,7 +10,7 @@ import requests
 
 from e2e.sharers import API, ASSETS, BOOLEANS, emailed, login, sharers, visiting
 from gateway.api.share_tokens import LENT
-from gateway.link_desk import GUESSES
+from gateway.limits import GUESSES
 from management import APPLICATION, CLIP, OTHER, READER, House
 from models import changes
 from models.records import Right, UserStatus

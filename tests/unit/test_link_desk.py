@@ -7,8 +7,8 @@ import pytest
 from netaddr import IPAddress
 
 from gateway.errors import GatewayError
-from gateway.limits import Rates
-from gateway.link_desk import AT_ONCE, GUESSES, WAITING, LinkDesk
+from gateway.limits import GUESSES, Rates
+from gateway.link_desk import AT_ONCE, WAITING, LinkDesk
 from gateway.reasons import Reason
 from gateway.settings.rates import RatesSection
 from models import changes
