@@ -37,6 +37,7 @@ from gateway.reasons import Reason
 from gateway.reception import Reception
 from gateway.whole_body import read_body
 from models import changes
+from models.passwords import PasswordError
 from models.store import Store, StoreUnavailableError
 
 THREADS: Final = 4
@@ -108,7 +109,7 @@ def _explained() -> Iterator[None]:
         raise refused from error
     except changes.UnknownError as error:
         raise told(Reason.NOT_FOUND, str(error)) from error
-    except changes.InvalidError as error:
+    except (changes.InvalidError, PasswordError) as error:
         raise told(Reason.BAD_VALUE, str(error)) from error
     except changes.ChangeError as error:
         raise told(Reason.CONFLICT, str(error)) from error

@@ -17,11 +17,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from sqlalchemy.orm import Session
 
-from gateway.api.operations import bad_value
 from gateway.api.paging import Listed
 from gateway.local_services import documented_of
 from models import directory
-from models.passwords import Hashed, PasswordError, hashed
+from models.passwords import Hashed, hashed
 from models.records import Right
 from models.tables import Share, ShareRecipient
 
@@ -140,14 +139,9 @@ class OptionsBody(msgspec.Struct, kw_only=True):
         """Returns what is kept of the password, None without one; takes tens of milliseconds, so never in a commit.
 
         Raises:
-            GatewayError: BAD_VALUE, it is too short or too long.
+            PasswordError: it is too short or too long.
         """
-        if not self.password:
-            return None
-        try:
-            return hashed(self.password)
-        except PasswordError as error:
-            raise bad_value(str(error)) from error
+        return hashed(self.password) if self.password else None
 
 
 class EmailedBody(OptionsBody, kw_only=True):

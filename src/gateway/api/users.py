@@ -36,7 +36,7 @@ from gateway.api.user_documents import (
 from gateway.reasons import Reason
 from models import changes, directory
 from models.changes import UserAttributes
-from models.passwords import PasswordError, fits, hashed
+from models.passwords import fits, hashed
 from models.records import UserStatus, UserType
 from models.tables import User
 
@@ -93,12 +93,13 @@ def create_user(call: Call, body: NewUser) -> UserDocument:
             [name for name, plain in powerful.items() if said.get(name, plain) not in (plain, None)]
         )
         _refuse_above(call, body.type)
-    password = _hashed(said.pop("password", None))
-    attributes = _attributes(said, (_OWN, _POWERFUL))
+    password = said.pop("password", None)
+    fresh = hashed(password) if password is not None else None
+    attributes = _attributes(said)
     with call.write() as session:
         user = changes.create_user(session, call.domain_id, body.email, **attributes)
-        if password is not None:
-            changes.set_password(session, user.id, password)
+        if fresh is not None:
+            changes.set_password(session, user.id, fresh)
         _join(session, call, user, said)
         refuse_more(session, call, set(roles_of(session, call, user)))
         return document_of(session, user, call)
@@ -128,8 +129,7 @@ def delete_user(call: Call) -> None:
     """Makes a user DELETED; its tokens end."""
     with call.write() as session:
         user = _the(session, call)
-        if not call.is_admin:
-            _refuse_stronger(call, user)
+        _refuse_stronger(call, user)
         call.unchanged(document_of(session, user, call))
         changes.update_user(session, user.id, status=UserStatus.DELETED, guard=call.guard)
 
@@ -211,7 +211,7 @@ def _users_of(call: Call) -> Select[User]:
 def _changed(call: Call, user_id: str, body: UserChange, *, own: bool = False) -> UserDocument:
     said = _said(body)
     password, old = said.pop("password", None), said.pop("current_password", None)
-    fresh = _hashed(password) if password is not None else None
+    fresh = hashed(password) if password is not None else None
     if fresh is not None and own:
         _check_old(call, old)
     with call.write() as session:
@@ -220,17 +220,15 @@ def _changed(call: Call, user_id: str, body: UserChange, *, own: bool = False) -
         call.unchanged(before)
         different = {name for name, value in said.items() if value != getattr(before, name)}
         _refuse_fixed(different)
+        if not own:
+            _refuse_stronger(call, user)
         if own or not call.is_admin:
-            if not own:
-                _refuse_stronger(call, user)
             _refuse_power(
                 sorted(different - _OWN.keys()) + (["password"] if fresh is not None and not own else [])
             )
         some = {name: value for name, value in said.items() if name in different}
         email = some.pop("email", None)
-        changes.update_user(
-            session, user.id, email=email, guard=call.guard, **_attributes(some, (_OWN, _POWERFUL))
-        )
+        changes.update_user(session, user.id, email=email, guard=call.guard, **_attributes(some))
         if fresh is not None:
             changes.set_password(session, user.id, fresh)
         _join(session, call, user, some)
@@ -247,11 +245,10 @@ def _said(body: UserChange) -> dict[str, Any]:
     return found
 
 
-def _attributes(said: dict[str, Any], known: tuple[dict[str, str], ...]) -> UserAttributes:
+def _attributes(said: dict[str, Any]) -> UserAttributes:
     values = {
         attribute: _EMPTY[name] if said[name] is None else said[name]
-        for names in known
-        for name, attribute in names.items()
+        for name, attribute in (_OWN | _POWERFUL).items()
         if name in said
     }
     found: UserAttributes = values  # type: ignore[assignment] # the tables name its keys
@@ -285,7 +282,9 @@ def _refuse_power(names: list[str]) -> None:
 
 
 def _refuse_stronger(call: Call, user: User) -> None:
-    """Refuses what would be done to somebody more powerful than the caller."""
+    """Refuses who is no admin to do anything to somebody more powerful than they are (rule 2)."""
+    if call.is_admin:
+        return
     if user.is_admin:
         raise told(Reason.ROLE, "this user is an admin: an admin changes it")
     _refuse_above(call, user.type)
@@ -302,13 +301,6 @@ def _check_old(call: Call, old: str | None) -> None:
         kept = changes.the_user(session, call.user.id).password
     if kept is not None and not fits(kept, old or ""):
         raise told(Reason.ROLE, "`current_password` is not the present password")
-
-
-def _hashed(password: str | None) -> str | None:
-    try:
-        return hashed(password) if password is not None else None
-    except PasswordError as error:
-        raise bad_value(str(error)) from error
 
 
 def _the(session: Session, call: Call) -> User:
