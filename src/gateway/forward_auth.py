@@ -255,9 +255,7 @@ def _check_is_enough(case: Case) -> None:
         )
     if row.has_effects:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} changes facts when the backend answers")
-    if row.answered:
-        raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} is answered by the gateway, not by a backend")
-    if row.operation:
+    if row.answered or row.operation:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} is answered by the gateway, not by a backend")
     if row.drop_headers:
         raise GatewayError(Reason.GATEWAY_ONLY, f"{row.place} drops headers, which proxies would send on")

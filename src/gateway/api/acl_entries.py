@@ -156,7 +156,7 @@ def _found(session: Session, call: Call, kind: PrincipalKind) -> list[AclEntry]:
 
 
 def _check(session: Session, call: Call, names: Sequence[str]) -> dict[str, Any]:
-    """Answers whether entries of `names` give what the path asks for (rule 3)."""
+    """Answers whether entries of `names` give what the path asks for."""
     wanted = PERMISSION_NAMES[permission_of(call)]
     own = lasting(directory.list_entries(session, call.key))
     above = lasting(directory.list_inherited_entries(session, call.key))

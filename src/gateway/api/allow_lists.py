@@ -11,9 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.api.call import Call
-from gateway.api.setting_values import (
-    AllowedIp,
-)
+from gateway.api.setting_values import AllowedIp
 from models import changes
 from models.changes import Line
 from models.door import WriteSession
@@ -26,10 +24,10 @@ def set_addresses(
     """Makes a list what was sent; lines that stay keep their notes. Whoever calls it looks after who is locked out."""
     if isinstance(wanted, msgspec.UnsetType):
         return
+    present = {(row.cidr, row.application_id): row for row in lines_of(session, call.domain_id, line)}
     kept: set[tuple[str, str | None]] = set()
     for each in wanted or ():
         where = Line(**line, application_id=each.app_id)
-        present = {(row.cidr, row.application_id): row for row in lines_of(session, call.domain_id, line)}
         row = present.get((each.ip, each.app_id)) or changes.allow_network(
             session, call.domain_id, each.ip, guard=None, **where
         )

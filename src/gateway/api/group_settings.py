@@ -5,12 +5,7 @@ from sqlalchemy.orm import Session
 from gateway.api.allow_lists import lines_of, nobody_locked_out, set_addresses
 from gateway.api.call import Call
 from gateway.api.operations import told
-from gateway.api.setting_values import (
-    GroupSettings,
-    GroupSettingsChange,
-    addresses_of,
-    refuse_fixed,
-)
+from gateway.api.setting_values import GroupSettings, GroupSettingsChange, addresses_of, refuse_fixed
 from gateway.api.settings import SERVICE, UNSET
 from gateway.reasons import Reason
 from models import changes, directory
@@ -81,7 +76,7 @@ def _change_group(call: Call, body: GroupSettingsChange, kind: GroupKind | None)
         group = _the_group(session, call, kind)
         before = _of_group(session, call, group)
         call.unchanged(before)
-        refuse_fixed(body, before, "group_id", "system_domain_id")
+        refuse_fixed(body, group_id=group.id, system_domain_id=group.domain_id)
         with nobody_locked_out(session, call):
             set_addresses(session, call, {"group_id": group.id}, body.allowed_ips)
         if body.acl_template_id is not UNSET:

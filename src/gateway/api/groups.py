@@ -27,26 +27,12 @@ from models.records import GroupKind
 from models.tables import Group, Membership, User
 
 GroupType = Literal["TEAM", "ROLE_GROUP"]
-_KINDS: Final[dict[str | None, GroupKind]] = {
-    None: GroupKind.GROUP,
-    "TEAM": GroupKind.TEAM,
-    "ROLE_GROUP": GroupKind.ROLE_GROUP,
-}
 _TYPES: Final[dict[GroupKind, GroupType | None]] = {
     GroupKind.GROUP: None,
     GroupKind.TEAM: "TEAM",
     GroupKind.ROLE_GROUP: "ROLE_GROUP",
 }
-
-
-class GroupDocument(msgspec.Struct):
-    """A group; `group_type` is null for one that gives roles and access alike."""
-
-    id: str
-    name: str
-    description: str
-    group_type: GroupType | None
-    roles: list[str]
+_KINDS: Final = {type_: kind for kind, type_ in _TYPES.items()}
 
 
 class BasicGroup(msgspec.Struct):
@@ -56,6 +42,12 @@ class BasicGroup(msgspec.Struct):
     name: str
     description: str
     group_type: GroupType | None
+
+
+class GroupDocument(BasicGroup):
+    """A group; `group_type` is null for one that gives roles and access alike."""
+
+    roles: list[str]
 
 
 class Groups(Listed, kw_only=True):

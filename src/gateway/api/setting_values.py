@@ -19,6 +19,7 @@ from gateway.api.operations import bad_value, told
 from gateway.api.share_documents import RIGHTS
 from gateway.api.tokens import Seconds
 from gateway.reasons import Reason
+from models.changes.share_terms import LIFE, WATERMARK
 from models.records import AllowListRule, RoleModel
 from models.tables import Network, ShareTerms
 
@@ -195,11 +196,10 @@ def split(sent: Mapping[str, Any]) -> tuple["UserSettingsChange", dict[str, Any]
     return read, {name: value for name, value in sent.items() if name not in names}
 
 
-def refuse_fixed(change: msgspec.Struct, document: msgspec.Struct, *names: str) -> None:
-    """Refuses what is told only, where it is sent as something else."""
-    for name in names:
-        value = getattr(change, name)
-        if value is not msgspec.UNSET and value not in (None, getattr(document, name)):
+def refuse_fixed(change: msgspec.Struct, **fixed: str) -> None:
+    """Refuses what is told only, where it is sent as something else than what it is."""
+    for name, value in fixed.items():
+        if getattr(change, name) not in (msgspec.UNSET, None, value):
             raise bad_value(f"`{name}` cannot be changed")
 
 
@@ -217,8 +217,8 @@ def options_of(terms: ShareTerms) -> ShareOptions:
         said[f"can_change_{name}"] = str(right) not in terms.locked
     return ShareOptions(
         **said,
-        can_change_share_expiration_time="life" not in terms.locked,
-        can_change_show_watermark="watermark" not in terms.locked,
+        can_change_share_expiration_time=LIFE not in terms.locked,
+        can_change_show_watermark=WATERMARK not in terms.locked,
         require_password=terms.needs_password,
         show_watermark=terms.watermark,
     )
@@ -230,8 +230,8 @@ def terms_from(options: ShareOptions, terms: ShareTerms) -> dict[str, Any]:
     for name, right in RIGHTS.items():
         _put(rights, str(right), is_in=getattr(options, name))
         _lock(locked, str(right), may_change=getattr(options, f"can_change_{name}"))
-    _lock(locked, "life", may_change=options.can_change_share_expiration_time)
-    _lock(locked, "watermark", may_change=options.can_change_show_watermark)
+    _lock(locked, LIFE, may_change=options.can_change_share_expiration_time)
+    _lock(locked, WATERMARK, may_change=options.can_change_show_watermark)
     return {
         "rights": rights,
         "locked": locked,

@@ -108,7 +108,9 @@ def _change_system(call: Call, body: SystemChange) -> SystemSettings:
     with call.write() as session:
         before = system_of(session, call)
         call.unchanged(before)
-        refuse_fixed(body, before, "system_domain_id", "system_domain_name")
+        refuse_fixed(
+            body, system_domain_id=before.system_domain_id, system_domain_name=before.system_domain_name
+        )
         with nobody_locked_out(session, call):
             set_addresses(session, call, {}, body.allowed_ips)
             if isinstance(body.enable_shield, bool):

@@ -11,11 +11,7 @@ from sqlalchemy.orm import Session
 
 from gateway.api.allow_lists import lines_of, nobody_locked_out, set_addresses
 from gateway.api.call import Call
-from gateway.api.operations import bad_value
-from gateway.api.setting_values import (
-    addresses_of,
-    split,
-)
+from gateway.api.setting_values import addresses_of, refuse_fixed, split
 from gateway.api.settings import SERVICE, UNSET, system_of
 from gateway.errors import GatewayError
 from gateway.reasons import Reason
@@ -73,11 +69,9 @@ def _change_user(call: Call, body: Settings, *, replaces: bool) -> Settings:
         user = _the_user(session, call)
         before = _of_user(session, call, user)
         call.unchanged(before)
-        for name in ("user_id", "system_domain_id"):
-            if getattr(said, name) not in (UNSET, None, before[name]):
-                raise bad_value(f"`{name}` cannot be changed")
-        same = (UNSET, before["acl_template_id"]), (UNSET, before["allowed_ips"])
-        if said.acl_template_id not in same[0] or said.allowed_ips not in same[1]:
+        refuse_fixed(said, user_id=user.id, system_domain_id=user.domain_id)
+        has_other_template = said.acl_template_id not in (UNSET, before["acl_template_id"])
+        if has_other_template or said.allowed_ips not in (UNSET, before["allowed_ips"]):
             call.admins_only("what bears on access")
             with nobody_locked_out(session, call):
                 set_addresses(session, call, {"user_id": user.id}, said.allowed_ips)
@@ -103,7 +97,7 @@ def _of_user(session: Session, call: Call, user: User) -> Settings:
 
 
 def _merged(session: Session, call: Call, user: User) -> Settings:
-    """Returns what is set for a user (rule 4)."""
+    """Returns what is set for a user."""
     system = msgspec.to_builtins(system_of(session, call))
     template = directory.template_set_for(session, TemplateLevel.USER, user.id)
     if template is None and user.primary_group_id is not None:
